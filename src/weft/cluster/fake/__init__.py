@@ -1,0 +1,3 @@
+from weft.cluster.fake.cluster import FakeCluster
+
+__all__ = ["FakeCluster"]

@@ -1,0 +1,70 @@
+"""How every component's process begins and ends: arguments, logging, signals, exit status."""
+
+import argparse
+import asyncio
+import logging
+import signal
+import sys
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Protocol
+
+from weft import __version__
+
+
+class Component(Protocol):
+    """A component's `run` module."""
+
+    __doc__: str | None
+    add_arguments: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], Coroutine[Any, Any, int]]
+
+
+class _Formatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{int(record.msecs):03d}Z"
+        source = record.name.removeprefix("weft.")
+        text = f"{stamp} {record.levelname[0]} {source}: {record.getMessage()}"
+        return f"{text}\n{self.formatException(record.exc_info)}" if record.exc_info else text
+
+
+def log_to_stderr(verbose: int = 0) -> None:
+    handler = logging.StreamHandler()
+    handler.setFormatter(_Formatter())
+    logging.basicConfig(level=logging.DEBUG if verbose else logging.INFO, handlers=[handler], force=True)
+    for noisy in ("aiohttp.access", "asyncio", "grpc"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def parser(name: str, component: Component) -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(
+        prog=f"weft {name}", description=component.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    made.add_argument("-v", "--verbose", action="count", default=0, help="log what is decided, not only what is done")
+    made.add_argument("--version", action="version", version=__version__)
+    component.add_arguments(made)
+    return made
+
+
+def main(name: str, component: Component, argv: Sequence[str] | None = None) -> int:
+    """Runs the component until it ends or SIGTERM or SIGINT asks it to; returns the exit status."""
+    args = parser(name, component).parse_args(argv)
+    log_to_stderr(args.verbose)
+    try:
+        return asyncio.run(_until_signal(component.run(args)))
+    except ValueError as error:
+        if args.verbose:
+            logging.exception("stopped")
+        print(f"weft {name}: {error}", file=sys.stderr)
+        return 2
+
+
+async def _until_signal(work: Coroutine[Any, Any, int]) -> int:
+    task = asyncio.ensure_future(work)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, task.cancel)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        return 0
