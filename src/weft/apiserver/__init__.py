@@ -1,0 +1,1 @@
+"""The Kubernetes API: a registry of kinds, a store, watches, patches, printing and access control."""
