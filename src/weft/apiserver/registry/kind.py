@@ -64,6 +64,22 @@ class Column:
     description: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Subresource:
+    """A subresource that discovery lists; its kind may be of another group (`autoscaling/v1 Scale`)."""
+
+    name: str
+    kind: str
+    verbs: tuple[str, ...]
+    group: str = ""
+    version: str = ""
+    """Group and version of its kind; empty where they are the resource's own."""
+
+
+def _same(obj: Object) -> Object:
+    return obj
+
+
 def _nothing(*_: Any) -> None:
     return None
 
@@ -108,3 +124,10 @@ class Kind:
     """Beyond none: Name and Age are the default."""
     row: Callable[[Object, float], list[Any]] | None = None
     """(object, now as Unix seconds) → the cells, one per column."""
+    subresources: tuple[Subresource, ...] = ()
+    """Beyond status and scale (pods/log, serviceaccounts/token …)."""
+    stored_as: Resource | None = None
+    """Whose objects these are when two kinds share one storage (both Events are one); None: its own."""
+    to_stored: Callable[[Object], Object] = _same
+    from_stored: Callable[[Object], Object] = _same
+    """Between this kind's form and the stored one; they copy, and change apiVersion too."""

@@ -1,0 +1,7 @@
+from weft.apiserver.registry.kind import Kind
+from weft.cluster.objects.resource import CONTROLLER_REVISIONS
+
+KIND = Kind(
+    CONTROLLER_REVISIONS,
+    "controllerrevision",
+)

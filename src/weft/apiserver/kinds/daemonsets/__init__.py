@@ -1,0 +1,11 @@
+from weft.apiserver.registry.kind import Kind
+from weft.cluster.objects.resource import DAEMON_SETS
+
+KIND = Kind(
+    DAEMON_SETS,
+    "daemonset",
+    short_names=("ds",),
+    categories=("all",),
+    status=True,
+    generation=True,
+)

@@ -1,0 +1,12 @@
+from weft.apiserver.registry.kind import Kind
+from weft.cluster.objects.resource import DEPLOYMENTS
+
+KIND = Kind(
+    DEPLOYMENTS,
+    "deployment",
+    short_names=("deploy",),
+    categories=("all",),
+    status=True,
+    generation=True,
+    scale=True,
+)

@@ -1,0 +1,8 @@
+from weft.apiserver.registry.kind import Kind
+from weft.cluster.objects.resource import ENDPOINTS
+
+KIND = Kind(
+    ENDPOINTS,
+    "endpoints",
+    short_names=("ep",),
+)

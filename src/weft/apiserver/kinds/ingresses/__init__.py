@@ -1,0 +1,10 @@
+from weft.apiserver.registry.kind import Kind
+from weft.cluster.objects.resource import INGRESSES
+
+KIND = Kind(
+    INGRESSES,
+    "ingress",
+    short_names=("ing",),
+    status=True,
+    generation=True,
+)

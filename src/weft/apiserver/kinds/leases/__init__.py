@@ -1,0 +1,7 @@
+from weft.apiserver.registry.kind import Kind
+from weft.cluster.objects.resource import LEASES
+
+KIND = Kind(
+    LEASES,
+    "lease",
+)

@@ -1,0 +1,9 @@
+from weft.apiserver.registry.kind import Kind
+from weft.cluster.objects.resource import NETWORK_POLICIES
+
+KIND = Kind(
+    NETWORK_POLICIES,
+    "networkpolicy",
+    short_names=("netpol",),
+    generation=True,
+)

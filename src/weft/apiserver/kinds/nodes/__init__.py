@@ -1,0 +1,11 @@
+from weft.apiserver.kinds.verbs import PROXY_VERBS
+from weft.apiserver.registry.kind import Kind, Subresource
+from weft.cluster.objects.resource import NODES
+
+KIND = Kind(
+    NODES,
+    "node",
+    short_names=("no",),
+    status=True,
+    subresources=(Subresource("proxy", "NodeProxyOptions", PROXY_VERBS),),
+)

@@ -1,0 +1,24 @@
+from weft.apiserver.kinds.verbs import PROXY_VERBS
+from weft.apiserver.registry.kind import Kind, Subresource
+from weft.cluster.objects.resource import PODS
+
+KIND = Kind(
+    PODS,
+    "pod",
+    short_names=("po",),
+    categories=("all",),
+    status=True,
+    generation=True,
+    graceful=True,
+    subresources=(
+        Subresource("attach", "PodAttachOptions", ("create", "get")),
+        Subresource("binding", "Binding", ("create",)),
+        Subresource("ephemeralcontainers", "Pod", ("get", "patch", "update")),
+        Subresource("eviction", "Eviction", ("create",), "policy", "v1"),
+        Subresource("exec", "PodExecOptions", ("create", "get")),
+        Subresource("log", "Pod", ("get",)),
+        Subresource("portforward", "PodPortForwardOptions", ("create", "get")),
+        Subresource("proxy", "PodProxyOptions", PROXY_VERBS),
+        Subresource("resize", "Pod", ("get", "patch", "update")),
+    ),
+)
