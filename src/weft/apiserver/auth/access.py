@@ -26,6 +26,9 @@ class Attributes:
     namespace: str = ""
     name: str = ""
     path: str = ""
+    field_selector: tuple[tuple[str, str], ...] = ()
+    """Requirements of the form `field=value`, for list, watch and deletecollection: a node may list the pods with
+    its own spec.nodeName only. `metadata.name=x` also sets `name`."""
 
 
 @dataclass(frozen=True, slots=True)
