@@ -1,0 +1,1 @@
+"""The kernel itself: rtnetlink, network namespaces, system controls, probes."""
