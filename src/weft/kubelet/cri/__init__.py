@@ -1,0 +1,1 @@
+"""The container runtime, seen through the Container Runtime Interface (runtime.v1)."""
