@@ -6,7 +6,7 @@ import logging
 import signal
 import sys
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 from typing import Any, Protocol
 
 from weft import __version__
@@ -15,9 +15,12 @@ from weft import __version__
 class Component(Protocol):
     """A component's `run` module."""
 
-    __doc__: str | None
-    add_arguments: Callable[[argparse.ArgumentParser], None]
-    run: Callable[[argparse.Namespace], Coroutine[Any, Any, int]]
+    @property
+    def __doc__(self) -> str | None: ...  # type: ignore[override]
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None: ...
+
+    def run(self, args: argparse.Namespace) -> Coroutine[Any, Any, int]: ...
 
 
 class _Formatter(logging.Formatter):

@@ -1,0 +1,60 @@
+"""The system's own images and objects: what a lab holds before its user says anything."""
+
+import hashlib
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from weft import __version__
+from weft.cluster.errors import AlreadyExists
+from weft.cluster.objects.resource import Resource
+from weft.cluster.port import Cluster
+from weft.lab.containerd import PAUSE_IMAGE
+from weft.lab.images.build import Definition, build
+from weft.lab.images.definitions import definitions
+from weft.lab.images.reference import parse
+from weft.lab.images.store import ImageStore
+from weft.lab.layout import IMAGE_CACHE
+
+
+def weft_image() -> str:
+    """The image that DNS and Ingress run from. Its tag tells the contents, so a changed installation is a new image."""
+    package = Path(__file__).parents[1]
+    stamp = hashlib.sha256()
+    for path in sorted(package.rglob("*.py")):
+        facts = path.stat()
+        stamp.update(f"{path.relative_to(package)} {facts.st_size} {facts.st_mtime_ns}\n".encode())
+    return f"registry.weft.local/weft:{__version__}-{stamp.hexdigest()[:12]}"
+
+
+def image_definitions() -> dict[str, Definition]:
+    return definitions(weft_image(), PAUSE_IMAGE)
+
+
+def build_into(store: ImageStore, name: str, definition: Definition, report: Callable[[str], None]) -> None:
+    """Builds once per machine, in the cache that all labs share, and links the result into the lab's store."""
+    cache = ImageStore(IMAGE_CACHE)
+    references = [parse(reference) for reference in definition.names]
+    if any(cache.resolve(reference) is None for reference in references):
+        report(f"building image {name}")
+        build(cache, definition)
+    for reference in references:
+        store.adopt(cache, reference)
+
+
+def system_images(report: Callable[[str], None]) -> Callable[[ImageStore], None]:
+    def work(store: ImageStore) -> None:
+        known = image_definitions()
+        for name in ("pause", "weft"):
+            build_into(store, name, known[name], report)
+
+    return work
+
+
+async def ensure_objects(cluster: Cluster, objects: Iterable[tuple[Resource, dict[str, Any]]]) -> None:
+    """Creates what is missing; what is there stays as its users made it."""
+    for resource, obj in objects:
+        try:
+            await cluster.create(resource, obj)
+        except AlreadyExists:
+            pass
