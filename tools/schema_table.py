@@ -7,12 +7,13 @@ texts is kept: names, numbers, types, tags and list markers only.
 
     python tools/schema_table.py "$(go env GOPATH)/pkg/mod/k8s.io"
 
-Layout of the table: `kinds` maps "apps/v1/Deployment" to the name of a struct; `structs` maps each name to its
-fields: [JSON name, protobuf number, type, flags, extras]. A type is a code of one letter, or a struct, after "[]"
-for lists and "{}" for maps: s string, b bool, i int32, l int64, d double, y bytes, q Quantity, x IntOrString, t Time,
-u MicroTime, D Duration, r RawExtension, F FieldsV1, w list of strings in a message of its own. Flags: * pointer,
-o omitempty, z omitzero, i inline, r required. Extras: ps patchStrategy, mk patchMergeKey, lt listType or mapType,
-lk listMapKeys, go the name of a scalar type that Go names, st atomic structs.
+Layout of the table: `kinds` maps "apps/v1/Deployment" to the name of a struct; `atomic` lists the structs that
+server-side apply takes as a whole; `structs` maps each name to its fields: [JSON name, protobuf number, type, flags,
+extras]. A type is a code of one letter, or a struct, after "[]" for lists and "{}" for maps: s string, b bool, i int32,
+l int64, d double, y bytes, q Quantity, x IntOrString, t Time, u MicroTime, D Duration, r RawExtension, F FieldsV1,
+w list of strings in a message of its own. Flags: * pointer, o omitempty, z omitzero, i inline, r required. Extras:
+ps patchStrategy, mk patchMergeKey, lt listType or mapType, lk listMapKeys, st structType, go the name of a scalar type
+that Go names.
 """
 
 import json
@@ -86,6 +87,7 @@ class Package:
     structs: dict[str, list[list[Any]]] = field(default_factory=dict)
     named: dict[str, str] = field(default_factory=dict)
     numbers: dict[str, dict[str, int]] = field(default_factory=dict)
+    atomic: set[str] = field(default_factory=set)
 
 
 def main() -> None:
@@ -102,7 +104,13 @@ def main() -> None:
     out = Path(__file__).parent.parent / "src/weft/apiserver/schema/table.json"
     lines = [f"{json.dumps(name)}:{json.dumps(fields, separators=(',', ':'))}" for name, fields in table.sorted()]
     kinds_text = json.dumps(dict(sorted(table.kinds.items())), separators=(",", ":"))
-    out.write_text('{"kinds":' + kinds_text + ',\n"structs":{\n' + ",\n".join(lines) + "\n}}\n")
+    atomic = sorted(
+        name for name in table.structs if name.rpartition(".")[2] in packages[name.rpartition(".")[0]].atomic
+    )
+    atomic_text = json.dumps(atomic, separators=(",", ":"))
+    out.write_text(
+        '{"kinds":' + kinds_text + ',\n"atomic":' + atomic_text + ',\n"structs":{\n' + ",\n".join(lines) + "\n}}\n"
+    )
     print(f"{len(table.structs)} structs, {len(table.kinds)} kinds, {out.stat().st_size} bytes")
 
 
@@ -182,6 +190,7 @@ def read_package(name: str, folder: Path) -> Package:
 
 def read_go(package: Package, lines: list[str]) -> None:
     struct: str = ""
+    atomic = False
     markers: list[tuple[str, str]] = []
     for line in lines:
         if struct:
@@ -196,9 +205,13 @@ def read_go(package: Package, lines: list[str]) -> None:
                     package.structs[struct].append(member)
             elif not line.strip():
                 markers = []
+        elif line.startswith("//") or not line:
+            atomic = line == "// +structType=atomic" or (atomic and bool(line))
         elif found := STRUCT.match(line):
             struct = found[1]
             package.structs[struct] = []
+            if atomic:
+                package.atomic.add(struct)
             markers = []
         elif found := NAMED.match(line):
             package.named[found[1]] = found[2]

@@ -8,7 +8,7 @@ import pytest
 
 from weft.apiserver.kinds import KINDS, REVIEWS
 from weft.apiserver.schema.merge import merge_info
-from weft.apiserver.schema.table import Field, kinds, struct, struct_of
+from weft.apiserver.schema.table import Field, is_atomic, kinds, struct, struct_of
 
 PREFIXES = {"meta/v1": "io.k8s.apimachinery.pkg.apis.meta.v1"}
 
@@ -52,6 +52,7 @@ def test_every_struct_is_as_openapi_has_it(definitions: dict[str, Any]) -> None:
         if definition is None:  # inline structs have none
             continue
         compared += 1
+        assert (definition.get("x-kubernetes-map-type") == "atomic") == is_atomic(name), name
         fields = flat(name)
         properties = definition.get("properties", {})
         assert fields.keys() == properties.keys() - {"apiVersion", "kind"} | (fields.keys() & {"apiVersion", "kind"}), (

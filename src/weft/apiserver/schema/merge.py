@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
-from weft.apiserver.schema.table import Field, Struct, struct, struct_of
+from weft.apiserver.schema.table import Field, Struct, is_atomic, struct, struct_of
 
 Form = Literal["struct", "list", "map", "scalar", "raw"]
 
@@ -64,10 +64,10 @@ def _of_field(field: Field) -> MergeInfo:
         return MergeInfo("list", "", strategies, field.merge_key, field.list_type, field.list_keys, element)
     if field.map:
         return MergeInfo("map", "", strategies, "", field.list_type, (), element)
-    return MergeInfo(element.form, element.struct_name, strategies, "", field.list_type)
+    return MergeInfo(element.form, element.struct_name, strategies, "", field.list_type or element.list_type)
 
 
 def _element(field: Field) -> MergeInfo:
     if field.struct:
-        return MergeInfo("struct", field.code)
+        return MergeInfo("struct", field.code, list_type="atomic" if is_atomic(field.code) else "")
     return MergeInfo("raw" if field.code in "rF" else "scalar")

@@ -104,6 +104,11 @@ def struct_of(group: str, version: str, kind: str) -> Struct | None:
     return struct(name) if name else None
 
 
+def is_atomic(name: str) -> bool:
+    """Server-side apply takes the struct as a whole."""
+    return name in _table()["atomic"]
+
+
 def kinds() -> list[str]:
     """Every kind of the table: "v1/Pod", "apps/v1/Deployment"."""
     return list(_table()["kinds"])
@@ -128,7 +133,7 @@ def _field(packed: list[Any]) -> Field:
         required="r" in flags,
         patch_strategy=extras.get("ps", ""),
         merge_key=extras.get("mk", ""),
-        list_type=extras.get("lt", ""),
+        list_type=extras.get("lt", extras.get("st", "")),
         list_keys=tuple(extras.get("lk", ())),
         go_name=extras.get("go", ""),
     )
