@@ -142,7 +142,7 @@ def _images() -> Path:
     """One archive with both images, kept between runs; the pause program is a shell that sleeps."""
     archive = _MADE / "images.tar"
     if not archive.exists():
-        from tests.kubelet.image import write_archive
+        from .image import write_archive
 
         _MADE.mkdir(exist_ok=True)
         write_archive(archive, [PAUSE, BUSYBOX])

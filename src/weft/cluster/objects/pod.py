@@ -150,9 +150,12 @@ class PodStatus(Struct, frozen=True):
     reason: str = ""
     message: str = ""
     host_ip: str = field(default="", name="hostIP")
+    host_ips: tuple[PodIP, ...] | None = field(default=None, name="hostIPs")
     pod_ip: str = field(default="", name="podIP")
     pod_ips: tuple[PodIP, ...] | None = field(default=None, name="podIPs")
     start_time: str | None = None
+    qos_class: str = ""
+    observed_generation: int = 0
     container_statuses: tuple[ContainerStatus, ...] | None = None
     init_container_statuses: tuple[ContainerStatus, ...] | None = None
     ephemeral_container_statuses: tuple[ContainerStatus, ...] | None = None

@@ -80,7 +80,7 @@ def decide(
     failing: Mapping[str, Kill] | None = None,
     started: frozenset[str] = frozenset(),
 ) -> Decision:
-    """`failing`: by container id, what a liveness or startup probe asks for; `started`: ids past their startup probe."""
+    """`failing`: by container id, what a failed probe asks for; `started`: ids that are past their startup probe."""
     draft = _Draft(pod, record, failing or {}, started, backoff, now)
     attempt = _new_sandbox_attempt(pod, record)
     if attempt is not None:
