@@ -10,8 +10,10 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
+
+import msgspec
 
 from weft.addresses import parse_prefix
 from weft.lab import cgroups, checks, namespaces, underlay
@@ -32,10 +34,11 @@ class LabError(Exception):
 def saved(layout: Layout) -> LabConfig | None:
     """The configuration with which the lab was made, or None where there is no such lab."""
     try:
-        document = json.loads(layout.config.read_text())
+        return msgspec.json.decode(layout.config.read_bytes(), type=LabConfig)
     except FileNotFoundError:
         return None
-    return LabConfig(**{key: tuple(value) if isinstance(value, list) else value for key, value in document.items()})
+    except msgspec.DecodeError as error:
+        raise LabError(f"{layout.config}: is damaged: {error} (remove the lab: weft down)") from None
 
 
 def names() -> list[str]:
@@ -61,9 +64,7 @@ def locked(layout: Layout) -> Iterator[None]:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise LabError(
-                f"lab {layout.name}: another weft command is changing it (try again when it is done)"
-            ) from None
+            raise LabError(f"lab {layout.name}: another weft command is changing it (try again later)") from None
         yield
     finally:
         os.close(handle)
@@ -97,6 +98,7 @@ def prepare(config: LabConfig, layout: Layout, system_images: Callable[[ImageSto
         addresses=[str(a) for a in (*config.control_plane_addresses(), *config.service_address(1))],
     )
     identities = dict(pki.clients) | {f"kubelet-{node}": pki.nodes[node].client for node in config.node_names()}
+    cluster = f"weft-{config.name}"
     for user, pair in identities.items():
         path = layout.admin_kubeconfig if user == "admin" else layout.kubeconfig(user)
         write_kubeconfig(
@@ -107,7 +109,7 @@ def prepare(config: LabConfig, layout: Layout, system_images: Callable[[ImageSto
 
 def _save(config: LabConfig, layout: Layout) -> None:
     temporary = layout.config.with_suffix(".new")
-    temporary.write_text(json.dumps(asdict(config), indent=1))
+    temporary.write_bytes(msgspec.json.format(msgspec.json.encode(config)))
     temporary.replace(layout.config)
 
 
@@ -118,8 +120,7 @@ def _load_modules() -> None:
 
 def start(layout: Layout, children: list[Child]) -> int:
     """Forks the supervisor, which leaves the caller's session and terminal; returns its pid."""
-    pid = fork(Child("supervisor", lambda: _supervise(layout, children), layout.component_log("supervisor")))
-    return pid
+    return fork(Child("supervisor", lambda: _supervise(layout, children), layout.component_log("supervisor")))
 
 
 def _supervise(layout: Layout, children: list[Child]) -> int:
@@ -157,7 +158,7 @@ def _end(pid: int, grace: float) -> None:
         except ChildProcessError:
             pass
         try:
-            signal.pidfd_send_signal(handle, 0)  # type: ignore[arg-type]
+            signal.pidfd_send_signal(handle, 0)
         except ProcessLookupError:
             break
         time.sleep(0.01)

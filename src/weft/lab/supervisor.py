@@ -165,6 +165,7 @@ def _become(child: Child) -> None:
     os.dup2(null, 0)
     os.dup2(output, 1)
     os.dup2(output, 2)
+    os.closerange(3, 256)  # what the parent holds open (a lock, a pipe) is not the child's
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _BLOCKED)
 
 
