@@ -46,6 +46,7 @@ GROUPS = {
     "coordination/v1": "coordination.k8s.io/v1",
     "discovery/v1": "discovery.k8s.io/v1",
     "events/v1": "events.k8s.io/v1",
+    "meta/v1": "meta.k8s.io/v1",
     "networking/v1": "networking.k8s.io/v1",
     "rbac/v1": "rbac.authorization.k8s.io/v1",
 }
@@ -63,7 +64,7 @@ KINDS = {
     "networking/v1": "Ingress IngressClass NetworkPolicy",
     "policy/v1": "Eviction PodDisruptionBudget",
     "rbac/v1": "ClusterRole ClusterRoleBinding Role RoleBinding",
-    "meta/v1": "DeleteOptions Status",
+    "meta/v1": "CreateOptions DeleteOptions PatchOptions Status UpdateOptions",
 }
 SCALARS = {
     "string": "s", "bool": "b", "int32": "i", "int64": "l", "int": "l", "float64": "d", "[]byte": "y", "byte": "i",

@@ -100,7 +100,9 @@ def struct(name: str) -> Struct:
 
 def struct_of(group: str, version: str, kind: str) -> Struct | None:
     """The struct behind a kind, None for kinds that the table lacks."""
-    name = _table()["kinds"].get(f"{group}/{version}/{kind}" if group else f"{version}/{kind}")
+    names = _table()["kinds"]
+    name = names.get(f"{group}/{version}/{kind}" if group else f"{version}/{kind}")
+    name = name or names.get(f"meta.k8s.io/v1/{kind}")  # DeleteOptions and its like are in every group
     return struct(name) if name else None
 
 
