@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
+from typing import Any
 
 from weft.cli.found import found
 from weft.lab import machine, status
@@ -25,7 +26,7 @@ def run(args: argparse.Namespace) -> int:
     config, layout = found(args.name)
     up = bool(machine.supervisor_pid(layout))
     rows = status.components(config, layout) if up else []
-    nodes = [
+    nodes: list[dict[str, Any]] = [
         {"name": node, "addresses": [str(address) for address in config.node_addresses(node)]}
         for node in config.node_names()
     ]
@@ -56,10 +57,10 @@ def run(args: argparse.Namespace) -> int:
     return 3 if not up else 0 if well else 1
 
 
-def _address(nodes: Sequence[dict[str, object]], row: status.ComponentStatus) -> str:
+def _address(nodes: Sequence[dict[str, Any]], row: status.ComponentStatus) -> str:
     if row.name != "node":
         return "-"
-    return next(",".join(node["addresses"]) for node in nodes if node["name"] == row.node)  # type: ignore[arg-type]
+    return next(",".join(node["addresses"]) for node in nodes if node["name"] == row.node)
 
 
 def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:

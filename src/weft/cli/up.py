@@ -82,7 +82,7 @@ def _settle(args: argparse.Namespace, known: LabConfig | None) -> LabConfig:
     for flag, (wish, has) in wishes.items():
         if wish is not None and wish != has:
             raise ValueError(
-                f"{flag}: lab {known.name} exists with {has} (weft down --name {known.name} first, or choose another --name)"
+                f"{flag}: lab {known.name} exists with {has} (remove it with weft down, or choose another --name)"
             )
     return known
 
@@ -127,19 +127,14 @@ async def _settled(config: LabConfig, layout: Layout, progress: Progress) -> Non
                     last = f": {error.message}"
                 await asyncio.sleep(delay)
                 delay = min(delay * 1.3, 0.15)
-            raise LabError(
-                f"{what} within {_PATIENCE:.0f} s{last} (see weft logs {component}; weft down removes the lab)"
-            )
+            raise LabError(f"{what} within {_PATIENCE:.0f} s{last} (weft logs {component} tells more)")
 
         async def answers() -> bool:
             return bool(await cluster.request("GET", "/readyz"))
 
         async def ready() -> bool:
             nodes = (await cluster.list(NODES, as_=Node)).items
-            good = [
-                n for n in nodes if any(c.type == "Ready" and c.status == "True" for c in n.status.conditions or ())
-            ]
-            return len(good) >= config.nodes
+            return sum(node.is_ready() for node in nodes) >= config.nodes
 
         async def resolves() -> bool:
             deployment = await cluster.get(DEPLOYMENTS, "coredns", "kube-system", as_=dict[str, Any])

@@ -101,9 +101,7 @@ def prepare(config: LabConfig, layout: Layout, system_images: Callable[[ImageSto
     cluster = f"weft-{config.name}"
     for user, pair in identities.items():
         path = layout.admin_kubeconfig if user == "admin" else layout.kubeconfig(user)
-        write_kubeconfig(
-            path, render_kubeconfig(config.api_server, pki, pair, cluster=f"weft-{config.name}", user=user)
-        )
+        write_kubeconfig(path, render_kubeconfig(config.api_server, pki, pair, cluster=cluster, user=user))
     system_images(ImageStore(layout.images))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.error import URLError
 from urllib.request import urlopen
 
@@ -43,7 +44,7 @@ def components(config: LabConfig, layout: Layout) -> list[ComponentStatus]:
     """Every process of the lab that a supervisor keeps, asked for its health at the same time."""
     found = list(_processes(config, layout))
     with ThreadPoolExecutor(max_workers=16) as pool:
-        healths = list(pool.map(lambda row: _health(layout, *row[:2], row[2]), found))
+        healths = list(pool.map(lambda row: _health(layout, row[0], row[1], row[2]), found))
     return [
         ComponentStatus(name, node, pid, _pss(pid), restarts, last_exit, health)
         for (name, node, pid, restarts, last_exit), health in zip(found, healths, strict=True)
@@ -66,9 +67,9 @@ def _processes(config: LabConfig, layout: Layout) -> Iterator[tuple[str, str, in
             yield name, node, inside.get(state["pid"], 0), state["restarts"], state["lastExit"]
 
 
-def _read(path: Path) -> dict[str, dict[str, dict[str, object]]]:
+def _read(path: Path) -> dict[str, Any]:
     try:
-        document: dict[str, dict[str, dict[str, object]]] = json.loads(path.read_bytes())
+        document: dict[str, Any] = json.loads(path.read_bytes())
     except (FileNotFoundError, ValueError):
         return {}
     return document

@@ -48,5 +48,8 @@ class Node(Struct, frozen=True):
     def internal_addresses(self) -> tuple[str, ...]:
         return tuple(a.address for a in self.status.addresses or () if a.type == "InternalIP")
 
+    def is_ready(self) -> bool:
+        return any(c.type == "Ready" and c.status == "True" for c in self.status.conditions or ())
+
     def pod_ranges(self) -> tuple[str, ...]:
         return self.spec.pod_cidrs or ((self.spec.pod_cidr,) if self.spec.pod_cidr else ())
