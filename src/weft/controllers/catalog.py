@@ -1,0 +1,31 @@
+"""All controllers, by upstream's names. A new one is a line here."""
+
+from collections.abc import Callable
+
+from weft.controllers.context import Context, Controller
+from weft.controllers.deployment.controller import DeploymentController
+from weft.controllers.namespace.controller import NamespaceController
+from weft.controllers.nodeipam.controller import NodeIpamController
+from weft.controllers.replicaset.controller import ReplicaSetController
+from weft.controllers.root_ca import RootCaPublisher
+from weft.controllers.service_accounts import ServiceAccountController
+
+CONTROLLERS: dict[str, Callable[[Context], Controller]] = {
+    "deployment-controller": DeploymentController,
+    "namespace-controller": NamespaceController,
+    "node-ipam-controller": NodeIpamController,
+    "replicaset-controller": ReplicaSetController,
+    "root-ca-certificate-publisher-controller": RootCaPublisher,
+    "serviceaccount-controller": ServiceAccountController,
+}
+
+
+def chosen(flag: str) -> tuple[str, ...]:
+    """The controllers that `--controllers` names: `*` for all, NAME to add one, -NAME to leave one out."""
+    terms = [term.strip() for term in flag.split(",") if term.strip()]
+    known = frozenset(CONTROLLERS)
+    for name in (term.removeprefix("-") for term in terms if term != "*"):
+        if name not in known:
+            raise ValueError(f"--controllers: {name!r} is not a controller (there are {', '.join(sorted(known))})")
+    left_out = {term[1:] for term in terms if term.startswith("-")}
+    return tuple(name for name in CONTROLLERS if name not in left_out and ("*" in terms or name in terms))

@@ -1,0 +1,1 @@
+"""Namespaces that are deleted: their contents go first, then they."""

@@ -1,0 +1,1 @@
+"""Gives every node its range of pod addresses (node IPAM, allocator "RangeAllocator")."""
