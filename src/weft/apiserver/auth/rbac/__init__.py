@@ -1,0 +1,1 @@
+"""Role-based access control: rules, their index, the authorizer, and the guard against escalation."""

@@ -1,0 +1,1 @@
+"""Questions about users and what they may do, answered and never stored."""

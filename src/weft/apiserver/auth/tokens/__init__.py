@@ -1,0 +1,1 @@
+"""ServiceAccount tokens: keys, claims, and the issuer that signs and verifies."""
