@@ -4,6 +4,11 @@ from collections.abc import Callable
 
 from weft.controllers.context import Context, Controller
 from weft.controllers.deployment.controller import DeploymentController
+from weft.controllers.endpoints.controllers import (
+    EndpointsController,
+    EndpointSliceController,
+    EndpointSliceMirroringController,
+)
 from weft.controllers.namespace.controller import NamespaceController
 from weft.controllers.nodeipam.controller import NodeIpamController
 from weft.controllers.replicaset.controller import ReplicaSetController
@@ -12,6 +17,9 @@ from weft.controllers.service_accounts import ServiceAccountController
 
 CONTROLLERS: dict[str, Callable[[Context], Controller]] = {
     "deployment-controller": DeploymentController,
+    "endpoints-controller": EndpointsController,
+    "endpointslice-controller": EndpointSliceController,
+    "endpointslice-mirroring-controller": EndpointSliceMirroringController,
     "namespace-controller": NamespaceController,
     "node-ipam-controller": NodeIpamController,
     "replicaset-controller": ReplicaSetController,

@@ -1,0 +1,1 @@
+"""Endpoints of Services: EndpointSlices, the legacy Endpoints, and slices that mirror hand-written Endpoints."""
