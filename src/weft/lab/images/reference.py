@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 _PATH = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
+_REGISTRY = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*(:[0-9]+)?|\[[0-9a-fA-F:]+\](:[0-9]+)?")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
@@ -30,6 +31,8 @@ def parse(text: str) -> Reference:
     first, slash, rest = name.partition("/")
     if slash and ("." in first or ":" in first or first == "localhost"):
         registry, path = first, rest
+        if not _REGISTRY.fullmatch(registry):
+            raise ValueError(f"image {text!r}: {registry!r} is not the name of a registry")
     else:
         registry, path = "docker.io", name
     tag = ""
