@@ -5,6 +5,7 @@ from typing import Protocol
 
 from weft.kernel.errors import KernelError
 from weft.kernel.state.change import Change
+from weft.kernel.state.link import Link
 from weft.kernel.state.network import NetworkState
 
 
@@ -26,6 +27,10 @@ class Network(Protocol):
 
         Raises KernelError.
         """
+        ...
+
+    def link(self, name: str) -> Link | None:
+        """One link without a list of all; its master's name is not looked up. Raises KernelError."""
         ...
 
     def apply(self, changes: Sequence[Change]) -> tuple[KernelError, ...]:

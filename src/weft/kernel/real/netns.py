@@ -81,7 +81,7 @@ def names() -> list[str]:
 def opened(name: str) -> Iterator[int]:
     """A file descriptor of the namespace with this name or path. Raises KernelError."""
     try:
-        fd = os.open(path_of(name), os.O_RDONLY | os.O_CLOEXEC)
+        fd = os.open(path_of(name), os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
         raise KernelError(error.errno or 0, f"open network namespace {name}") from None
     try:

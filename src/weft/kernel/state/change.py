@@ -49,4 +49,15 @@ class RemoveGroup:
         return f"remove the links of group {self.group}"
 
 
-Change = Add | Replace | Remove | RemoveGroup
+@dataclass(frozen=True, slots=True)
+class Regroup:
+    """Puts one link into a group and leaves everything else about it: the quick half of removing it."""
+
+    link: str
+    group: int
+
+    def __str__(self) -> str:
+        return f"put link {self.link} into group {self.group}"
+
+
+Change = Add | Replace | Remove | RemoveGroup | Regroup

@@ -6,6 +6,8 @@ from typing import Optional
 NAME_LIMIT = 15
 """Bytes that a device's name may have (IFNAMSIZ less the closing zero)."""
 
+ALIAS_LIMIT = 255
+
 
 @dataclass(frozen=True, slots=True)
 class Veth:

@@ -6,7 +6,7 @@ from ipaddress import ip_address
 
 from weft.kernel.real.netlink import constants as c
 from weft.kernel.real.netlink.message import attribute, attributes, nested, text, to_text, to_u32, u8, u32
-from weft.kernel.state.link import Bridge, Kind, Link, Other, Port, Veth, Vxlan, kind_name
+from weft.kernel.state.link import ALIAS_LIMIT, Bridge, Kind, Link, Other, Port, Veth, Vxlan, kind_name
 
 _BODY = struct.Struct("=BxHiII")
 Index = Callable[[str], int]
@@ -30,8 +30,6 @@ def _common(link: Link, index: Index | None) -> bytes:
         parts.append(attribute(c.IFLA_ADDRESS, bytes.fromhex(link.mac.replace(":", ""))))
     if link.group:
         parts.append(u32(c.IFLA_GROUP, link.group))
-    if link.alias is not None:
-        parts.append(attribute(c.IFLA_IFALIAS, link.alias.encode()))
     if link.master and index is not None:
         parts.append(u32(c.IFLA_MASTER, index(link.master)))
     return b"".join(parts)
@@ -78,18 +76,27 @@ def change(link: Link, index: Index) -> bytes:
     return _body(flags=c.IFF_UP if link.up else 0, change=c.IFF_UP) + _common(link, index) + master + group + info
 
 
-def port(link: Link) -> bytes:
-    """Body of RTM_NEWLINK that sets the flags of a bridge's port."""
-    flags = link.port or Port()
-    data = nested(
-        c.IFLA_INFO_SLAVE_DATA,
-        u8(c.IFLA_BRPORT_MODE, flags.hairpin),
-        u8(c.IFLA_BRPORT_LEARNING, flags.learning),
-        u8(c.IFLA_BRPORT_ISOLATED, flags.isolated),
-    )
-    return (
-        _body() + text(c.IFLA_IFNAME, link.name) + nested(c.IFLA_LINKINFO, text(c.IFLA_INFO_SLAVE_KIND, "bridge"), data)
-    )
+def finish(link: Link) -> bytes:
+    """Body of RTM_NEWLINK with what the kernel overlooks when it makes a link: alias and flags of a bridge's port.
+
+    Empty where the link has neither.
+    """
+    parts = []
+    if link.alias is not None:
+        parts.append(attribute(c.IFLA_IFALIAS, link.alias.encode()[:ALIAS_LIMIT]))
+    if link.port is not None:
+        data = nested(
+            c.IFLA_INFO_SLAVE_DATA,
+            u8(c.IFLA_BRPORT_MODE, link.port.hairpin),
+            u8(c.IFLA_BRPORT_LEARNING, link.port.learning),
+            u8(c.IFLA_BRPORT_ISOLATED, link.port.isolated),
+        )
+        parts.append(nested(c.IFLA_LINKINFO, text(c.IFLA_INFO_SLAVE_KIND, "bridge"), data))
+    return b"".join((_body(), text(c.IFLA_IFNAME, link.name), *parts)) if parts else b""
+
+
+def regroup(name: str, group: int) -> bytes:
+    return _body() + text(c.IFLA_IFNAME, name) + u32(c.IFLA_GROUP, group)
 
 
 def named(name: str) -> bytes:

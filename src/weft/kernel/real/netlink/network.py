@@ -11,7 +11,7 @@ from weft.kernel.real.netlink import addresses, links, neighbours, routes
 from weft.kernel.real.netlink import constants as c
 from weft.kernel.real.netlink.socket import Request, RtnetlinkSocket
 from weft.kernel.state.address import LinkAddress
-from weft.kernel.state.change import Add, Change, Remove, RemoveGroup, Replace
+from weft.kernel.state.change import Add, Change, Regroup, Remove, RemoveGroup, Replace
 from weft.kernel.state.link import Link, Veth
 from weft.kernel.state.neighbour import Forwarding, Neighbour
 from weft.kernel.state.network import NetworkState
@@ -31,7 +31,6 @@ class NetlinkNetwork:
     def __init__(self, netns: str | int = "") -> None:
         self._netns = netns
         self._socket = RtnetlinkSocket(netns)
-        self._indexes: dict[str, int] = {}
 
     def close(self) -> None:
         self._socket.close()
@@ -75,7 +74,7 @@ class NetlinkNetwork:
 
     def apply(self, changes: Sequence[Change]) -> tuple[KernelError, ...]:
         for change in changes:
-            if not isinstance(change, RemoveGroup | Remove):
+            if not isinstance(change, RemoveGroup | Regroup | Remove):
                 change.item.validate()
         return _Batch(self._socket, self._netns).apply(changes)
 
@@ -156,13 +155,15 @@ class _Batch:
             case Add(item=Link() as link):
                 return self._add_link(link, borrowed)
             case Replace(item=Link() as link):
-                return [Request(c.RTM_NEWLINK, 0, links.change(link, self._index)), *self._port(link)]
+                return [Request(c.RTM_NEWLINK, 0, links.change(link, self._index)), *self._finish(link)]
             case Remove(item=Link(name=name)):
                 self._indexes.pop(name, None)
                 return [Request(c.RTM_DELLINK, 0, links.deletion(name))]
             case RemoveGroup(group=group):
                 self._indexes.clear()
                 return [Request(c.RTM_DELLINK, 0, links.group_deletion(group))]
+            case Regroup(link=name, group=group):
+                return [Request(c.RTM_NEWLINK, 0, links.regroup(name, group))]
             case Add(item=item) | Replace(item=item):
                 flags = _ADD if isinstance(change, Add) else _REPLACE
                 return [self._request(item, flags, remove=False)]
@@ -174,11 +175,12 @@ class _Batch:
         target = None
         if isinstance(link.kind, Veth) and link.kind.netns:
             target = borrowed.enter_context(namespaces.opened(link.kind.netns))
-        return [Request(c.RTM_NEWLINK, _ADD, links.add(link, self._index, target)), *self._port(link)]
+        return [Request(c.RTM_NEWLINK, _ADD, links.add(link, self._index, target)), *self._finish(link)]
 
     @staticmethod
-    def _port(link: Link) -> list[Request]:
-        return [Request(c.RTM_NEWLINK, 0, links.port(link))] if link.port is not None else []
+    def _finish(link: Link) -> list[Request]:
+        body = links.finish(link)
+        return [Request(c.RTM_NEWLINK, 0, body)] if body else []
 
     def _request(self, item: object, flags: int, *, remove: bool) -> Request:
         match item:

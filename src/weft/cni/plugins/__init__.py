@@ -1,0 +1,1 @@
+"""One folder for each plugin: README, config, model, plan, plugin."""
