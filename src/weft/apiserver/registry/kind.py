@@ -99,6 +99,8 @@ class Kind:
     )
     status: bool = False
     """Has a status subresource: main writes keep the old status, status writes keep everything else."""
+    status_on_create: bool = False
+    """Clients may set the status on create (nodes register with it)."""
     generation: bool = False
     """metadata.generation counts the changes of spec (1 at creation)."""
     scale: bool = False

@@ -39,7 +39,11 @@ def canonical_time(text: str) -> str:
 
 
 def canonical_micro_time(text: str) -> str:
-    """`2024-05-01T10:00:00.5Z` → `2024-05-01T10:00:00.500000Z`. Raises ValueError."""
+    """`2024-05-01T12:00:00.500000+02:00` → `2024-05-01T10:00:00.500000Z`. Raises ValueError, also for other digits."""
+    found = _FULL.fullmatch(text)
+    if found and len(found[7] or "") != 6:
+        rest = text[19:]
+        raise ValueError(f'parsing time "{text}" as "{_MICRO_LAYOUT}": cannot parse "{rest}" as ".000000"')
     try:
         return write_micro_time(parse_time(text))
     except ValueError as error:

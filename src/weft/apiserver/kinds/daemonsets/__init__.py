@@ -1,3 +1,4 @@
+from weft.apiserver.kinds.daemonsets.defaults import default_daemon_set
 from weft.apiserver.registry.kind import Kind
 from weft.cluster.objects.resource import DAEMON_SETS
 
@@ -8,4 +9,5 @@ KIND = Kind(
     categories=("all",),
     status=True,
     generation=True,
+    default=default_daemon_set,
 )

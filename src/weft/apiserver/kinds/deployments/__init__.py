@@ -1,3 +1,4 @@
+from weft.apiserver.kinds.deployments.defaults import default_deployment
 from weft.apiserver.registry.kind import Kind
 from weft.cluster.objects.resource import DEPLOYMENTS
 
@@ -9,4 +10,5 @@ KIND = Kind(
     status=True,
     generation=True,
     scale=True,
+    default=default_deployment,
 )

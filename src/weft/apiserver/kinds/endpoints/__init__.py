@@ -1,3 +1,4 @@
+from weft.apiserver.kinds.endpoints.defaults import default_endpoints
 from weft.apiserver.registry.kind import Kind
 from weft.cluster.objects.resource import ENDPOINTS
 
@@ -5,4 +6,5 @@ KIND = Kind(
     ENDPOINTS,
     "endpoints",
     short_names=("ep",),
+    default=default_endpoints,
 )

@@ -1,3 +1,4 @@
+from weft.apiserver.kinds.endpointslices.defaults import default_endpoint_slice
 from weft.apiserver.registry.kind import Kind
 from weft.cluster.objects.resource import ENDPOINT_SLICES
 
@@ -5,4 +6,5 @@ KIND = Kind(
     ENDPOINT_SLICES,
     "endpointslice",
     generation=True,
+    default=default_endpoint_slice,
 )

@@ -1,3 +1,4 @@
+from weft.apiserver.kinds.ingressclasses.defaults import default_ingress_class
 from weft.apiserver.registry.kind import Kind
 from weft.cluster.objects.resource import INGRESS_CLASSES
 
@@ -5,4 +6,5 @@ KIND = Kind(
     INGRESS_CLASSES,
     "ingressclass",
     generation=True,
+    default=default_ingress_class,
 )

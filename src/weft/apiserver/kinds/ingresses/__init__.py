@@ -1,3 +1,4 @@
+from weft.apiserver.kinds.ingresses.defaults import default_ingress
 from weft.apiserver.registry.kind import Kind
 from weft.cluster.objects.resource import INGRESSES
 
@@ -7,4 +8,5 @@ KIND = Kind(
     short_names=("ing",),
     status=True,
     generation=True,
+    default=default_ingress,
 )

@@ -1,3 +1,4 @@
+from weft.apiserver.kinds.namespaces.defaults import default_namespace, prepare_create
 from weft.apiserver.kinds.verbs import VERBS
 from weft.apiserver.registry.kind import Kind, Subresource
 from weft.cluster.objects.resource import NAMESPACES
@@ -9,4 +10,6 @@ KIND = Kind(
     verbs=VERBS - {"deletecollection"},
     status=True,
     subresources=(Subresource("finalize", "Namespace", ("update",)),),
+    default=default_namespace,
+    prepare_create=prepare_create,
 )

@@ -1,3 +1,4 @@
+from weft.apiserver.kinds.networkpolicies.defaults import default_network_policy
 from weft.apiserver.registry.kind import Kind
 from weft.cluster.objects.resource import NETWORK_POLICIES
 
@@ -6,4 +7,5 @@ KIND = Kind(
     "networkpolicy",
     short_names=("netpol",),
     generation=True,
+    default=default_network_policy,
 )

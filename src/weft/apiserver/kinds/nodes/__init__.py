@@ -1,3 +1,4 @@
+from weft.apiserver.kinds.nodes.defaults import default_node
 from weft.apiserver.kinds.verbs import PROXY_VERBS
 from weft.apiserver.registry.kind import Kind, Subresource
 from weft.cluster.objects.resource import NODES
@@ -7,5 +8,7 @@ KIND = Kind(
     "node",
     short_names=("no",),
     status=True,
+    status_on_create=True,
     subresources=(Subresource("proxy", "NodeProxyOptions", PROXY_VERBS),),
+    default=default_node,
 )

@@ -1,3 +1,4 @@
+from weft.apiserver.kinds.pods.defaults import default_pod
 from weft.apiserver.kinds.verbs import PROXY_VERBS
 from weft.apiserver.registry.kind import Kind, Subresource
 from weft.cluster.objects.resource import PODS
@@ -21,4 +22,5 @@ KIND = Kind(
         Subresource("proxy", "PodProxyOptions", PROXY_VERBS),
         Subresource("resize", "Pod", ("get", "patch", "update")),
     ),
+    default=default_pod,
 )

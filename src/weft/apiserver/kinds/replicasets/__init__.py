@@ -1,3 +1,4 @@
+from weft.apiserver.kinds.replicasets.defaults import default_replica_set
 from weft.apiserver.registry.kind import Kind
 from weft.cluster.objects.resource import REPLICA_SETS
 
@@ -9,4 +10,5 @@ KIND = Kind(
     status=True,
     generation=True,
     scale=True,
+    default=default_replica_set,
 )

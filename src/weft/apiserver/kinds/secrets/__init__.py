@@ -1,7 +1,9 @@
+from weft.apiserver.kinds.secrets.defaults import default_secret
 from weft.apiserver.registry.kind import Kind
 from weft.cluster.objects.resource import SECRETS
 
 KIND = Kind(
     SECRETS,
     "secret",
+    default=default_secret,
 )
