@@ -98,7 +98,9 @@ class Tokens:
         return Verified(user, common)
 
     def _claims(self, token: str) -> tuple[Claims, User]:
-        digest = hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
+        if not token.isascii():
+            raise Unauthenticated(_NOT_A_TOKEN)
+        digest = hashlib.sha256(token.encode()).digest()
         found = self._verified.get(digest)
         if found is None:
             claims = self._decode(token)
