@@ -1,0 +1,108 @@
+"""The nftables mode: takes tables over or makes them, and applies steps."""
+
+import asyncio
+import logging
+from collections.abc import Iterable, Mapping
+
+from weft.addresses import Prefix
+from weft.kernel.nft import Nft, NftError
+from weft.kernel.state.nft import Datum, Family, Table, Transaction
+from weft.proxy.nftables.layout import TABLE_NAME, Layout, Options
+from weft.proxy.nftables.render import frontend_of
+from weft.proxy.nftables.state import TableState
+from weft.proxy.plan import Changes, Stale
+
+_log = logging.getLogger(__name__)
+FAMILIES: tuple[Family, ...] = ("ip", "ip6")
+
+
+def layouts(cluster_cidrs: Iterable[Prefix], *, masquerade_all: bool) -> tuple[Layout, ...]:
+    by_version = {prefix.version: prefix for prefix in cluster_cidrs}
+    return tuple(
+        Layout(family, Options(by_version.get(6 if family == "ip6" else 4), masquerade_all)) for family in FAMILIES
+    )
+
+
+def _of_width(changes: Changes, width: int) -> Changes:
+    return {at: entry for at, entry in changes.items() if len(at.address) == width}
+
+
+class NftablesMode:
+    """`plan.Mode` over nftables; a table for each family."""
+
+    def __init__(self, nft: Nft, tables: Iterable[Layout]) -> None:
+        self._nft = nft
+        self._tables = {4 if one.family == "ip" else 16: TableState(one) for one in tables}
+        self._service_ranges: tuple[Prefix, ...] = ()
+
+    async def apply(self, changes: Changes, *, complete: bool = False) -> Stale:
+        stale = Stale()
+        for width, table in self._tables.items():
+            whole = self._begin(table) if complete else None
+            for step in table.steps(_of_width(changes, width), complete=complete):
+                for key, end in step.stale:
+                    stale.pairs.append((frontend_of(key), end[:width], int.from_bytes(end[width : width + 2], "big")))
+                if whole is not None:
+                    whole.changes += [*step.chains.changes, *step.elements.changes]
+                    continue
+                for part in filter(None, (step.chains, step.elements)):
+                    self._nft.apply(part)
+                await asyncio.sleep(0)
+            if whole is not None:
+                self._nft.apply(whole)
+        return stale
+
+    def set_service_ranges(self, ranges: tuple[Prefix, ...]) -> None:
+        """Where Services have their addresses: what is not assigned there is dropped."""
+        self._service_ranges = ranges
+        for table in self._tables.values():
+            self._nft.apply(self._ranges(table.layout))
+
+    def _ranges(self, layout: Layout) -> Transaction:
+        wanted = [one for one in self._service_ranges if (one.version == 4) == (layout.family == "ip")]
+        held = layout.service_ranges
+        return Transaction().flush(held).add_elements(held, {held.pack(one): None for one in wanted})
+
+    def _begin(self, table: TableState) -> Transaction | None:
+        """Takes the kernel's table over where it is one of this layout, or makes an empty one where there is none.
+
+        Where there is another, Services must not go missing between two steps: the beginning of the one transaction
+        that replaces it is returned.
+        """
+        layout = table.layout
+        state = self._nft.observe(layout.table)
+        if state is not None and state.comment == layout.comment():
+            maps = {one.name: self._nft.elements(one) for one in layout.observed_sets()}
+            try:
+                table.take_over(state.chains, maps)
+                self._nft.apply(self._ranges(layout))
+                _log.info("took over table %s with %d frontends", layout.table.text, len(table.programmed))
+                return None
+            except (ValueError, NftError) as error:
+                _log.warning("table %s is not as it was left (%s): replacing it", layout.table.text, error)
+        nothing: Mapping[str, Mapping[bytes, Datum]] = {one.name: {} for one in layout.observed_sets()}
+        table.take_over(frozenset(), nothing)
+        made = layout.skeleton()
+        made.changes += self._ranges(layout).changes
+        if state is not None:
+            _log.info("replacing table %s, which has another layout", layout.table.text)
+            return made
+        self._nft.apply(made)
+        _log.info("made table %s", layout.table.text)
+        return None
+
+    def render(self, changes: Changes) -> str:
+        parts = []
+        for width, table in self._tables.items():
+            fresh = TableState(table.layout)
+            parts.append(table.layout.skeleton().render())
+            for step in fresh.steps(_of_width(changes, width)):
+                parts.append(step.chains.render() + step.elements.render())
+        return "".join(parts)
+
+    async def cleanup(self) -> None:
+        for family in FAMILIES:
+            self._nft.apply(Transaction().remove(Table(family, TABLE_NAME)))
+
+    def close(self) -> None:
+        self._nft.close()
