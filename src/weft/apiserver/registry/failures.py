@@ -91,7 +91,7 @@ def timeout(message: str, retry_after: int) -> ApiError:
 
 
 def too_large_resource_version(asked: int, current: int) -> ApiError:
-    details = {
+    details: dict[str, object] = {
         "causes": [{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}],
         "retryAfterSeconds": 1,
     }
@@ -103,16 +103,12 @@ def too_old_resource_version(asked: int, oldest: int) -> ApiError:
 
 
 def unsupported_media_type(accepted: Sequence[str]) -> ApiError:
-    message = (
-        "the body of the request was in an unknown format - accepted media types include: " + ", ".join(accepted)
-    )
+    message = "the body of the request was in an unknown format - accepted media types include: " + ", ".join(accepted)
     return from_status(415, "UnsupportedMediaType", message)
 
 
 def not_acceptable(accepted: Sequence[str]) -> ApiError:
-    return from_status(
-        406, "NotAcceptable", "only the following media types are accepted: " + ", ".join(accepted)
-    )
+    return from_status(406, "NotAcceptable", "only the following media types are accepted: " + ", ".join(accepted))
 
 
 def too_large(limit: int) -> ApiError:
@@ -124,7 +120,7 @@ def unauthorized() -> ApiError:
 
 
 def internal(message: str) -> ApiError:
-    details = {"causes": [{"message": message}]}
+    details: dict[str, object] = {"causes": [{"message": message}]}
     return from_status(500, "InternalError", f"Internal error occurred: {message}", details)
 
 

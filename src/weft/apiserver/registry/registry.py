@@ -1,0 +1,289 @@
+"""The writing verbs, alike for every kind.
+
+Each write is one step on the event loop, from reading the head to handing the next version to the store; only then is
+the disk awaited. So a patch never meets another write halfway, and a conflict is only what the client itself asked to
+be checked (resourceVersion, preconditions).
+"""
+
+import logging
+import random
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from weft.apiserver.auth.access import User
+from weft.apiserver.registry import deletion, failures, metadata, namespaces
+from weft.apiserver.registry.admission import Admission, Context
+from weft.apiserver.registry.deletion import DeleteOptions
+from weft.apiserver.registry.kind import FieldError, Kind, Object
+from weft.apiserver.registry.reading import HeadReader, storage_name
+from weft.apiserver.storage.record import Record, encode
+from weft.apiserver.storage.store import Store, key_of
+from weft.cluster.errors import from_status
+from weft.cluster.objects.resource import NAMESPACES, Resource
+
+log = logging.getLogger(__name__)
+
+_SUFFIX = "bcdfghjklmnpqrstvwxz2456789"
+"""No vowels and no look-alikes, as apimachinery's `rand.String`."""
+_NAME_TRIES = 8
+_RETURN_DELETED = frozenset({"pods", "services", "serviceaccounts"})
+"""Resources whose DELETE answers with the object instead of a Status (upstream's ReturnDeletedObject)."""
+
+Change = Callable[[Object], Object]
+"""From a fresh copy of the old version to the new one; may raise ApiError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a write has come to."""
+
+    code: int
+    data: bytes
+    """The object, or a Status, in JSON."""
+
+
+class Registry:
+    def __init__(
+        self,
+        store: Store,
+        kinds: Sequence[Kind],
+        admissions: Sequence[Admission],
+        *,
+        now: Callable[[], float] = time.time,
+        rng: random.Random | None = None,
+    ) -> None:
+        self.store = store
+        self.reader = HeadReader(store)
+        self.kinds = {kind.resource: kind for kind in kinds}
+        self._by_path = {(kind.resource.group, kind.resource.version, kind.resource.plural): kind for kind in kinds}
+        self._admissions = admissions
+        self._now = now
+        self._random = rng or random.Random()
+        for kind in kinds:
+            if kind.stored_as is None:
+                for record in store.head_all(storage_name(kind)):
+                    self._applied(kind, None, record)
+
+    def kind(self, group: str, version: str, plural: str) -> Kind | None:
+        return self._by_path.get((group, version, plural))
+
+    def stored(self, kind: Kind) -> Kind:
+        """The kind whose form is on disk."""
+        return self.kinds[kind.stored_as] if kind.stored_as else kind
+
+    def shown(self, kind: Kind, data: bytes) -> bytes:
+        """A stored object's bytes in the form of the kind that was asked for."""
+        if kind.stored_as is None:
+            return data
+        from weft.apiserver.storage.record import decode
+
+        return encode(kind.from_stored(decode(data)))
+
+    def get(self, kind: Kind, namespace: str, name: str) -> Record:
+        record = self.store.read(storage_name(kind), key_of(namespace, name))
+        if record is None:
+            raise failures.not_found(kind.resource, name)
+        return record
+
+    def context(self, user: User, dry_run: bool = False, subresource: str = "") -> Context:
+        return Context(user, self.reader, dry_run, subresource)
+
+    async def create(self, kind: Kind, namespace: str, obj: Object, context: Context) -> Result:
+        """201. `obj` becomes the registry's."""
+        base = self.stored(kind)
+        obj = kind.to_stored(obj)
+        meta = obj.setdefault("metadata", {})
+        if meta.get("resourceVersion"):
+            raise from_status(500, "", "resourceVersion should not be set on objects to be created")
+        if base.resource.namespaced:
+            meta["namespace"] = namespace
+        else:
+            meta.pop("namespace", None)
+        generated = not meta.get("name") and bool(meta.get("generateName"))
+        self._name(base, meta, generated)
+        metadata.fill(obj, str(uuid.uuid4()), self._now())
+        metadata.prune_empty(meta)
+        if base.status and not base.status_on_create:
+            obj.pop("status", None)
+        if base.generation:
+            meta["generation"] = 1
+        else:
+            meta.pop("generation", None)
+        base.prepare_create(obj)
+        base.default(obj)
+        for admission in self._admissions:
+            admission.admit_create(base, obj, context)
+        self._refuse(base, obj, [*metadata.validate(base, obj), *base.validate_create(obj)])
+        key = key_of(meta.get("namespace", ""), meta["name"])
+        if self.store.head(storage_name(base), key) is not None:
+            raise failures.already_exists(kind.resource, meta["name"])
+        if context.dry_run:
+            return Result(201, self.shown(kind, encode(obj)))
+        record, durable = self.store.put(storage_name(base), key, obj)
+        self._applied(base, None, record)
+        await durable
+        return Result(201, self.shown(kind, record.data))
+
+    def _name(self, kind: Kind, meta: Object, generated: bool) -> None:
+        if not generated:
+            return
+        for _ in range(_NAME_TRIES):
+            suffix = "".join(self._random.choices(_SUFFIX, k=metadata.GENERATED_SUFFIX))
+            meta["name"] = metadata.generated(meta["generateName"], suffix)
+            if self.store.head(storage_name(kind), key_of(meta.get("namespace", ""), meta["name"])) is None:
+                return
+        raise failures.generate_name_conflict(kind.resource, meta["name"])
+
+    async def update(self, kind: Kind, namespace: str, name: str, change: Change, context: Context) -> Result:
+        """PUT and PATCH of an object or of a subresource that is a part of it (context.subresource).
+
+        `change` sees and returns the form of `kind`.
+        """
+        base = self.stored(kind)
+        key = key_of(namespace, name)
+        record = self.store.head(storage_name(base), key)
+        if record is None:
+            raise failures.not_found(kind.resource, name)
+        new = kind.to_stored(change(kind.from_stored(record.object())))
+        old = record.object()
+        self._preconditions(base, name, new, old)
+        self._merge_update(base, new, old, context)
+        for admission in self._admissions:
+            admission.admit_update(base, new, old, context)
+        self._refuse(base, new, self._update_errors(base, new, old, context.subresource))
+        if base.generation and new.get("spec") != old.get("spec"):
+            new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
+        new["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"]
+        if context.dry_run:
+            return Result(200, self.shown(kind, encode(new)))
+        if deletion.ends_with_update(new, old) or (base.resource == NAMESPACES and namespaces.ended(new)):
+            await self._remove(base, key, record)
+            return Result(200, self.shown(kind, encode(new)))
+        if new == old:
+            await self.settled(record)
+            return Result(200, self.shown(kind, record.data))
+        written, durable = self.store.put(storage_name(base), key, new)
+        self._applied(base, record, written)
+        await durable
+        return Result(200, self.shown(kind, written.data))
+
+    async def settled(self, record: Record) -> None:
+        """What a client is told is on disk, even if another client wrote it."""
+        await self.store.reach(record.rv, patience=60)
+
+    def _preconditions(self, kind: Kind, name: str, new: Object, old: Object) -> None:
+        meta = new.setdefault("metadata", {})
+        asked = meta.get("resourceVersion")
+        if asked and asked != old["metadata"]["resourceVersion"]:
+            raise failures.modified(kind.resource, name)
+        uid = meta.get("uid")
+        if uid and uid != old["metadata"]["uid"]:
+            why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {old['metadata']['uid']}"
+            raise failures.conflict(kind.resource, name, why)
+
+    def _merge_update(self, kind: Kind, new: Object, old: Object, context: Context) -> None:
+        metadata.carry_over(new, old)
+        metadata.prune_empty(new["metadata"])
+        if context.subresource == "status":
+            meta = {**old["metadata"]}
+            for name in ("labels", "annotations", "finalizers"):
+                meta.pop(name, None)
+                if name in new["metadata"]:
+                    meta[name] = new["metadata"][name]
+            status = new.get("status")
+            new.clear()
+            new.update({**old, "metadata": meta})
+            if status is None:
+                new.pop("status", None)
+            else:
+                new["status"] = status
+            kind.default(new)
+            return
+        if kind.status and not context.subresource:
+            if "status" in old:
+                new["status"] = old["status"]
+            else:
+                new.pop("status", None)
+        kind.prepare_update(new, old)
+        kind.default(new)
+
+    def _update_errors(self, kind: Kind, new: Object, old: Object, subresource: str) -> list[FieldError]:
+        errors = [*metadata.validate(kind, new), *metadata.validate_update(new, old)]
+        if subresource == "status":
+            return [*errors, *kind.validate_status(new, old)]
+        return [*errors, *kind.validate_update(new, old)]
+
+    def _refuse(self, kind: Kind, obj: Object, errors: list[FieldError]) -> None:
+        if errors:
+            meta = obj["metadata"]
+            raise failures.invalid(kind.resource, meta.get("name") or meta.get("generateName") or "", errors)
+
+    async def delete(self, kind: Kind, namespace: str, name: str, options: DeleteOptions, context: Context) -> Result:
+        base = self.stored(kind)
+        key = key_of(namespace, name)
+        record = self.store.head(storage_name(base), key)
+        if record is None:
+            raise failures.not_found(kind.resource, name)
+        old = record.object()
+        self._delete_preconditions(kind.resource, name, old, options)
+        for admission in self._admissions:
+            admission.admit_delete(base, old, context)
+        outcome = deletion.decide(old, options, base.graceful, self._now())
+        if base.resource == NAMESPACES and outcome.action == "remove":
+            outcome = self._end_namespace(old)
+        if outcome.action == "remove":
+            if not context.dry_run:
+                await self._remove(base, key, record)
+            return Result(200, self._deleted(kind, outcome.obj))
+        data = record.data
+        if context.dry_run:
+            data = encode(outcome.obj)
+        elif outcome.action == "mark":
+            written, durable = self.store.put(storage_name(base), key, outcome.obj)
+            self._applied(base, record, written)
+            await durable
+            data = written.data
+        return Result(202 if options.cascades_explicitly else 200, self.shown(kind, data))
+
+    def _end_namespace(self, old: Object) -> deletion.Outcome:
+        marked = "deletionTimestamp" in old["metadata"]
+        old["metadata"].setdefault("deletionTimestamp", metadata.stamp(self._now()))
+        if not namespaces.begin_end(old):
+            return deletion.Outcome("remove", old)
+        return deletion.Outcome("nothing" if marked else "mark", old)
+
+    def _delete_preconditions(self, resource: Resource, name: str, old: Object, options: DeleteOptions) -> None:
+        meta = old["metadata"]
+        if options.uid and options.uid != meta["uid"]:
+            why = f"UID in precondition: {options.uid}, UID in object meta: {meta['uid']}"
+        elif options.resource_version and options.resource_version != meta["resourceVersion"]:
+            why = (
+                f"ResourceVersion in precondition: {options.resource_version}, "
+                f"ResourceVersion in object meta: {meta['resourceVersion']}"
+            )
+        else:
+            return
+        raise failures.conflict(resource, name, f"Precondition failed: {why}")
+
+    def _deleted(self, kind: Kind, old: Object) -> bytes:
+        if kind.resource.plural in _RETURN_DELETED:
+            return encode(kind.from_stored(old))
+        details = {"name": old["metadata"]["name"], "kind": kind.resource.plural, "uid": old["metadata"]["uid"]}
+        if kind.resource.group:
+            details["group"] = kind.resource.group
+        return encode({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details})
+
+    def _remove(self, kind: Kind, key: str, record: Record) -> Awaitable[None]:
+        _, durable = self.store.remove(storage_name(kind), key)
+        self._applied(kind, record, None)
+        return durable
+
+    def _applied(self, kind: Kind, old: Record | None, new: Record | None) -> None:
+        """Tells admission; objects are decoded only for those who listen."""
+        for admission in self._admissions:
+            try:
+                admission.applied(kind, old.object() if old else None, new.object() if new else None)
+            except Exception:
+                log.exception("admission failed to follow a change kind=%s", kind.resource.kind)
