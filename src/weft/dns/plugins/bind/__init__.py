@@ -1,0 +1,1 @@
+"""Which addresses a server block listens on."""

@@ -1,0 +1,1 @@
+"""Keeps what upstream servers answered."""

@@ -1,0 +1,1 @@
+"""Logs why queries failed."""

@@ -1,0 +1,1 @@
+"""Names from a hosts file or from the Corefile."""

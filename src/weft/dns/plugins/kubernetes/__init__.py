@@ -1,0 +1,1 @@
+"""Answers for the cluster's zones from Services, EndpointSlices, Namespaces and (where asked) Pods."""

@@ -1,0 +1,1 @@
+"""Turns the addresses of an answer around."""

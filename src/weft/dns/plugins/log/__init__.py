@@ -1,0 +1,1 @@
+"""A line for every query."""

@@ -1,0 +1,1 @@
+"""A changed Corefile takes effect by itself."""
