@@ -1,0 +1,1 @@
+"""A whole lab, driven by the unmodified clients."""
