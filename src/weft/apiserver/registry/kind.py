@@ -3,6 +3,7 @@
 All functions are pure. Objects are plain dicts as they came in JSON.
 """
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -45,10 +46,10 @@ class FieldError:
 
 
 def quoted(value: Any) -> str:
-    """As Go's %q prints strings and %v the rest."""
+    """As field.Error prints values: strings as Go's %q, all others as their JSON."""
     if isinstance(value, str):
-        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    return str(value).lower() if isinstance(value, bool) else str(value)
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\t", "\\t") + '"'
+    return json.dumps(value, separators=(",", ":"))
 
 
 @dataclass(frozen=True, slots=True)
