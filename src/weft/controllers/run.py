@@ -37,7 +37,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--terminated-pod-gc-threshold", type=int, default=12500, metavar="N")
     add("--bind-address", default="0.0.0.0", metavar="ADDRESS")
     add("--secure-port", type=int, default=10257, metavar="PORT", help="health and metrics; 0 for none")
-    add("--leader-elect", default="false", choices=("true", "false"), help="accepted; there is only one of us")
+    add("--leader-elect", nargs="?", const="true", default="false", choices=("true", "false"),
+        help="accepted; there is only one of us")  # fmt: skip
 
 
 def options(args: argparse.Namespace) -> Options:
