@@ -1,6 +1,7 @@
 import sys
 
-from weft import process
 from weft.overlay import run
+from weft.process import main
 
-sys.exit(process.main("network", run))
+if __name__ == "__main__":
+    sys.exit(main("network", run))

@@ -1,0 +1,3 @@
+from tests.spaces import make_space
+
+__all__ = ["make_space"]
