@@ -18,7 +18,7 @@ from weft.apiserver.http.chain import Chain, Metrics
 from weft.apiserver.http.documents import Documents
 from weft.apiserver.http.router import Resources
 from weft.apiserver.kinds import KINDS, REVIEWS
-from weft.apiserver.proxy.streaming import Streaming
+from weft.apiserver.proxy.streaming import Streaming, kubelet_tls
 from weft.apiserver.registry.admission import Admission
 from weft.apiserver.registry.namespaces import NamespaceLifecycle
 from weft.apiserver.registry.reading import storage_name
@@ -80,7 +80,8 @@ async def _serve(settings: Config, registry: Registry, access: AccessControl, fa
     metrics = CollectorRegistry()
     address = f"{settings.advertise_address}:{settings.secure_port}"
     documents = Documents([*KINDS, *REVIEWS], access, metrics, address, lambda: ["store"] if failed.is_set() else [])
-    resources = Resources(registry, REVIEWS, access, Streaming())
+    streaming = Streaming(registry.reader, access, _kubelet_tls(settings))
+    resources = Resources(registry, REVIEWS, access, streaming)
     chain = Chain(access, resources, documents, Metrics(metrics))
     server = web.Server(chain.handle, keepalive_timeout=_KEEP_ALIVE, handler_cancellation=True, access_log=None)
     host = None if settings.bind_address == "::" else settings.bind_address
@@ -99,6 +100,17 @@ async def _serve(settings: Config, registry: Registry, access: AccessControl, fa
     finally:
         listener.close()
         await server.shutdown(_DRAIN)
+        await streaming.close()
+
+
+def _kubelet_tls(settings: Config) -> ssl.SSLContext:
+    try:
+        return kubelet_tls(settings.kubelet_certificate, settings.kubelet_key, settings.kubelet_ca)
+    except ssl.SSLError as error:
+        raise ValueError(
+            f"--kubelet-client-certificate, --kubelet-client-key, --kubelet-certificate-authority: {error}; "
+            "name a certificate, its key and an authority in PEM"
+        ) from None
 
 
 def _tls(settings: Config) -> ssl.SSLContext:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Any
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry, generate_latest
@@ -44,7 +44,7 @@ class Documents:
             return self._health(request)
         if path == "/version":
             return await reply.obj(request, 200, self._versions)
-        if path == "/api" or path == "/apis":
+        if path in ("/api", "/apis"):
             return await self._roots(path, request)
         if path == "/metrics":
             return web.Response(body=generate_latest(self._metrics), content_type="text/plain")
@@ -69,12 +69,12 @@ class Documents:
         lines = [f"[-]{name} failed: reason withheld" for name in failing]
         return web.Response(status=500, text="\n".join([*lines, f"{request.path.strip('/')} check failed", ""]))
 
-    async def _roots(self, path: Literal["/api", "/apis"], request: web.BaseRequest) -> web.Response:
+    async def _roots(self, path: str, request: web.BaseRequest) -> web.Response:
         version = discovery.accepted_version(request.headers.get("Accept", ""))
         if version is None:
             made = discovery.api_versions(self._address) if path == "/api" else discovery.api_group_list(self._kinds)
             return await reply.obj(request, 200, made)
-        made = discovery.api_group_discovery_list(self._kinds, path, version)
+        made = discovery.api_group_discovery_list(self._kinds, "/api" if path == "/api" else "/apis", version)
         response = await reply.obj(request, 200, made)
         response.headers["Content-Type"] = discovery.content_type(version)
         response.headers["Vary"] = "Accept"

@@ -23,8 +23,8 @@ class RequestInfo:
     namespace: str = ""
     name: str = ""
     subresource: str = ""
-    rest: str = ""
-    """Behind `…/proxy`, from its slash on."""
+    proxied_from: int = 0
+    """The number of path segments up to and with `proxy`: what follows is for the one behind."""
     named_by_path: bool = False
     """The name stands in the path, not only in a field selector."""
     selected: tuple[tuple[str, str], ...] = ()
@@ -65,7 +65,7 @@ def parse(method: str, path: str, query: Mapping[str, str]) -> RequestInfo:
         verb, rest = "watch", rest[1:]
     namespace, rest = _namespace(rest)
     resource, name, subresource = rest[0], "".join(rest[1:2]), "".join(rest[2:3])
-    behind = _behind(path) if subresource == _REST_OF_PATH else ""
+    proxied = len(parts) - len(rest) + 3 if subresource == _REST_OF_PATH else 0
     if subresource != _REST_OF_PATH and len(rest) > 3:
         return plain
     named = bool(name)
@@ -75,7 +75,7 @@ def parse(method: str, path: str, query: Mapping[str, str]) -> RequestInfo:
         if verb in ("list", "watch", "deletecollection"):
             selected = _selected(query)
             name = dict(selected).get("metadata.name", "")
-    return RequestInfo(verb, path, resource, group, version, namespace, name, subresource, behind, named, selected)
+    return RequestInfo(verb, path, resource, group, version, namespace, name, subresource, proxied, named, selected)
 
 
 def _namespace(rest: list[str]) -> tuple[str, list[str]]:
@@ -85,10 +85,6 @@ def _namespace(rest: list[str]) -> tuple[str, list[str]]:
     if len(rest) > 2 and rest[2] not in _NAMESPACE_SUBRESOURCES:
         return rest[1], rest[2:]
     return rest[1], rest
-
-
-def _behind(path: str) -> str:
-    return path.partition("/proxy")[2]
 
 
 def _collective(verb: str, query: Mapping[str, str]) -> str:

@@ -70,7 +70,7 @@ class Resources:
         name = info.subresource
         plural = (kind.resource.group, kind.resource.plural)
         if name in _STREAMED and any(each.name == name for each in kind.subresources):
-            return await self._streaming.serve(info, request)
+            return await self._streaming.serve(info, user, request)
         write = Write(self._registry, kind, info, user, request)
         if name == "status" and kind.status:
             return await self._status(kind, info, write, request)
