@@ -44,7 +44,7 @@ def test_dual_stack_takes_the_first_range_as_primary() -> None:
         ({"pod_cidr": "pods"}, "--pod-cidr: 'pods' is not a CIDR range"),
         ({"pod_cidr": "10.1.2.3/16"}, "did you mean 10.1.0.0/16?"),
         ({"pod_cidr": "10.1.0.0/16,10.2.0.0/16"}, "one IPv4 and one IPv6"),
-        ({"pod_cidr": "10.244.0.0/23"}, "--pod-cidr: 10.244.0.0/23 is too small for 3 nodes of /24 each (give at least a /22)"),
+        ({"pod_cidr": "10.244.0.0/23"}, "is too small for 3 nodes of /24 each (give at least a /22)"),
         ({"service_cidr": "10.96.0.0/29"}, "--service-cidr: 10.96.0.0/29 must be between a /12 and a /28"),
         ({"service_cidr": "10.0.0.0/8"}, "--service-cidr"),
         ({"pod_cidr": "10.96.0.0/16"}, "--pod-cidr: 10.96.0.0/16 overlaps --service-cidr 10.96.0.0/12"),

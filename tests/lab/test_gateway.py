@@ -7,7 +7,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weft.lab.gateway.names import resolvers, servfail
+from weft.lab.gateway.names import NameRelay, resolvers, servfail
 from weft.lab.gateway.tunnel import connect_target, serve_tunnel
 
 
@@ -60,3 +60,36 @@ async def test_the_tunnel_carries_bytes_both_ways_and_says_what_it_cannot_reach(
         assert b"502 cannot reach 127.0.0.1" in await reader.readuntil(b"\r\n\r\n")
         writer.close()
         await writer.wait_closed()
+
+
+class _Upper(asyncio.DatagramProtocol):
+    """A resolver that answers each query with its body in upper case."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        self.transport.sendto(data[:2] + data[2:].upper(), addr)  # type: ignore[attr-defined]
+
+
+async def test_queries_are_relayed_to_the_hosts_resolver(tmp_path: Path) -> None:
+    loop = asyncio.get_running_loop()
+    upstream, _ = await loop.create_datagram_endpoint(_Upper, local_addr=("127.0.0.1", 0))
+    (tmp_path / "resolv.conf").write_text("nameserver 127.0.0.1\n")
+    relay = NameRelay(tmp_path / "resolv.conf", upstream.get_extra_info("sockname")[1])
+    served, _ = await loop.create_datagram_endpoint(lambda: relay, local_addr=("127.0.0.1", 0))
+    replies: asyncio.Queue[bytes] = asyncio.Queue()
+
+    class Client(asyncio.DatagramProtocol):
+        def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+            replies.put_nowait(data)
+
+    client, _ = await loop.create_datagram_endpoint(Client, remote_addr=served.get_extra_info("sockname"))
+    client.sendto(b"idlowercase-query")
+    assert await asyncio.wait_for(replies.get(), 5) == b"idLOWERCASE-QUERY"
+    (tmp_path / "resolv.conf").write_text("")
+    query = b"id\x01\x00\x00\x01" + bytes(6) + b"\x01a\x00\x00\x01\x00\x01"
+    client.sendto(query)
+    assert await asyncio.wait_for(replies.get(), 5) == servfail(query)
+    for transport in (upstream, served, client):
+        transport.close()

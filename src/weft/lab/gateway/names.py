@@ -7,6 +7,7 @@ import asyncio
 import logging
 import struct
 from pathlib import Path
+from typing import cast
 
 _log = logging.getLogger(__name__)
 _TIMEOUT = 5.0
@@ -22,14 +23,14 @@ def resolvers(text: str) -> tuple[str, ...]:
 class NameRelay(asyncio.DatagramProtocol):
     """Each query goes to the first resolver that answers; SERVFAIL where none does."""
 
-    def __init__(self, resolv_conf: Path) -> None:
+    def __init__(self, resolv_conf: Path, port: int = 53) -> None:
         self._resolv_conf = resolv_conf
+        self._port = port
         self._transport: asyncio.DatagramTransport | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport)
-        self._transport = transport
+        self._transport = cast(asyncio.DatagramTransport, transport)
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         if len(data) >= 12 and len(self._tasks) < _MOST_PENDING:
@@ -51,7 +52,7 @@ class NameRelay(asyncio.DatagramProtocol):
     async def _ask(self, query: bytes) -> bytes:
         for server in self._upstreams():
             try:
-                return await asyncio.wait_for(_exchange(query, server), _TIMEOUT)
+                return await asyncio.wait_for(_exchange(query, server, self._port), _TIMEOUT)
             except (OSError, TimeoutError):
                 _log.debug("resolver %s does not answer", server)
         return servfail(query)
@@ -65,7 +66,7 @@ class NameRelay(asyncio.DatagramProtocol):
                 reply = servfail(query)
                 for server in self._upstreams():
                     try:
-                        reply = await asyncio.wait_for(_exchange_stream(query, server), _TIMEOUT)
+                        reply = await asyncio.wait_for(_exchange_stream(query, server, self._port), _TIMEOUT)
                         break
                     except (OSError, TimeoutError, asyncio.IncompleteReadError):
                         continue
@@ -97,8 +98,7 @@ class _One(asyncio.DatagramProtocol):
         self._query, self._reply = query, reply
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport)
-        transport.sendto(self._query)
+        cast(asyncio.DatagramTransport, transport).sendto(self._query)
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         if data[:2] == self._query[:2] and not self._reply.done():
@@ -109,18 +109,18 @@ class _One(asyncio.DatagramProtocol):
             self._reply.set_exception(exc)
 
 
-async def _exchange(query: bytes, server: str) -> bytes:
+async def _exchange(query: bytes, server: str, port: int) -> bytes:
     loop = asyncio.get_running_loop()
     reply: asyncio.Future[bytes] = loop.create_future()
-    transport, _ = await loop.create_datagram_endpoint(lambda: _One(query, reply), remote_addr=(server, 53))
+    transport, _ = await loop.create_datagram_endpoint(lambda: _One(query, reply), remote_addr=(server, port))
     try:
         return await reply
     finally:
         transport.close()
 
 
-async def _exchange_stream(query: bytes, server: str) -> bytes:
-    reader, writer = await asyncio.open_connection(server, 53)
+async def _exchange_stream(query: bytes, server: str, port: int) -> bytes:
+    reader, writer = await asyncio.open_connection(server, port)
     try:
         writer.write(struct.pack("!H", len(query)) + query)
         (size,) = struct.unpack("!H", await reader.readexactly(2))
