@@ -191,7 +191,7 @@ def test_binding_needs_the_roles_rules_or_the_verb_bind(server: Server) -> None:
     server.create(BOB, binding("x", "reader", "User:eve", namespace="default"))
     with pytest.raises(Forbidden, match=r'rolebindings.* "x" is forbidden: user "bob"'):
         server.create(BOB, binding("x", "deleter", "User:bob", namespace="default"))
-    with pytest.raises(NotFound, match=r'clusterrole\.rbac\.authorization\.k8s\.io "gone" not found'):
+    with pytest.raises(NotFound, match=r'rolebindings\.rbac\.authorization\.k8s\.io "gone" not found'):
         server.create(BOB, binding("x", "gone", "User:bob", namespace="default"))
     bind = rule("bind", "clusterroles", ("rbac.authorization.k8s.io",), names="deleter gone")
     server.put(role("binder", bind), binding("c", "binder", "User:bob", namespace="default"))

@@ -42,8 +42,7 @@ NODE_RULES = (
     may("get", "persistentvolumeclaims persistentvolumes endpoints serviceaccounts"),
     may("get update patch", "persistentvolumeclaims/status"),
     may("create", "serviceaccounts/token"),
-    may(f"create {READ}", "certificatesigningrequests podcertificaterequests", CERTIFICATES),
-    may(READ, "clustertrustbundles", CERTIFICATES),
+    may(f"create {READ}", "certificatesigningrequests", CERTIFICATES),
     may("get create update patch delete", "leases", COORDINATION),
     may("get", "volumeattachments", STORAGE),
     may(READ, "csidrivers", STORAGE),
@@ -69,7 +68,9 @@ _SCHEDULER_RULES = (
     *_REVIEW,
     may(READ, "csinodes volumeattachments csidrivers csistoragecapacities", STORAGE),
     may(READ, "deviceclasses resourceslices", RESOURCE),
-    may(f"{READ} update patch", "resourceclaims resourceclaims/status", RESOURCE),
+    may(f"{READ} create update patch delete", "resourceclaims", RESOURCE),
+    may(f"{READ} update patch", "resourceclaims/status", RESOURCE),
+    may("update patch", "resourceclaims/binding", RESOURCE),
 )
 
 ROLES = (

@@ -56,9 +56,11 @@ class EscalationGuard:
                 return
         try:
             rules = self._rbac.index.role_rules(role_kind, role_name, namespace)
-        except RoleNotFound as error:
-            details: dict[str, object] = {"name": role_name, "group": GROUP, "kind": role_kind.lower()}
-            raise from_status(404, "NotFound", str(error), details) from None
+        except RoleNotFound:
+            # kube-apiserver says it of the binding, though it is the role that is missing.
+            details: dict[str, object] = {"name": role_name, "group": GROUP, "kind": _PLURALS[kind]}
+            message = f"{_PLURALS[kind]}.{GROUP} {quoted(role_name)} not found"
+            raise from_status(404, "NotFound", message, details) from None
         if missing := self._missing(user, rules, namespace):
             raise forbidden(GROUP, _PLURALS[kind], new["metadata"].get("name", ""), missing)
 
