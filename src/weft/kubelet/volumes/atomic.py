@@ -1,9 +1,8 @@
-"""Writes all files of a volume at once, so that a reader never sees half of an update (KEP-less, but documented in
-"Mounted ConfigMaps are updated automatically"):
+"""Writes all files of a volume at once, so that a reader never sees half of an update:
 
-    key        → ..data/key          what the container opens
-    ..data     → ..2026_11_21_…      switched by one rename
-    ..2026_…/key                     the content
+key        → ..data/key          what the container opens
+..data     → ..2026_11_21_…      switched by one rename
+..2026_…/key                     the content
 """
 
 import os

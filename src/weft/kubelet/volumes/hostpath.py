@@ -21,9 +21,8 @@ def prepare(source: HostPathSource) -> Path:
     path, kind = Path(source.path), source.type or ""
     if kind == "DirectoryOrCreate":
         path.mkdir(mode=0o755, parents=True, exist_ok=True)
-    elif kind == "FileOrCreate":
-        if not path.exists():
-            path.touch(mode=0o644)
+    elif kind == "FileOrCreate" and not path.exists():
+        path.touch(mode=0o644)
     wanted = kind.removesuffix("OrCreate")
     if not wanted:
         return path

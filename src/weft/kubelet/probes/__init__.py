@@ -1,0 +1,1 @@
+"""Readiness, liveness and startup probes, and the requests that they and lifecycle hooks make."""
