@@ -83,7 +83,7 @@ def header(value: str) -> list[str]:
 
 def port_name(value: str) -> list[str]:
     """An IANA service name (RFC 6335 section 5.1)."""
-    errors = ["must be no more than 15 bytes"] if len(value) > 15 else []
+    errors = ["must be no more than 15 characters"] if len(value) > 15 else []
     if not re.fullmatch("[-a-z0-9]+", value):
         errors.append("must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)")
     if not re.search("[a-z]", value):
