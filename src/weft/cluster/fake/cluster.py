@@ -156,7 +156,8 @@ class FakeCluster:
     ) -> Object:
         assert type in ("merge", "strategic") and isinstance(patch, Mapping), "the fake knows merge patches only"
         self.calls.append(("patch", resource.plural, subresource, dict(patch)))
-        return self.put(resource, _merge(copy.deepcopy(self._find(resource, name, namespace)), patch))
+        keys = _MERGE_KEYS if type == "strategic" else {}
+        return self.put(resource, _merge(copy.deepcopy(self._find(resource, name, namespace)), patch, keys))
 
     async def delete(
         self,
@@ -207,14 +208,30 @@ def _matches(obj: Object, namespace: str, label_selector: str, field_selector: s
     return True
 
 
-def _merge(target: Any, patch: Any) -> Any:
-    """RFC 7386."""
+_MERGE_KEYS = {"conditions": "type", "podIPs": "ip", "hostIPs": "ip"}
+"""Lists of status that a strategic merge patch merges; all others it replaces."""
+
+
+def _merge(target: Any, patch: Any, keys: Mapping[str, str]) -> Any:
+    """RFC 7386; and for the lists in `keys`, entry by entry."""
     if not isinstance(patch, Mapping):
         return patch
     result = dict(target) if isinstance(target, dict) else {}
-    for key, value in patch.items():
+    for name, value in patch.items():
         if value is None:
-            result.pop(key, None)
+            result.pop(name, None)
+        elif name in keys and isinstance(value, list):
+            result[name] = _merge_list(result.get(name) or [], value, keys[name], keys)
         else:
-            result[key] = _merge(result.get(key), value)
+            result[name] = _merge(result.get(name), value, keys)
     return result
+
+
+def _merge_list(target: list[Any], patch: list[Any], key: str, keys: Mapping[str, str]) -> list[Any]:
+    found = {entry[key]: entry for entry in target}
+    for entry in patch:
+        if entry.get("$patch") == "delete":
+            found.pop(entry[key], None)
+        else:
+            found[entry[key]] = _merge(found.get(entry[key]), entry, keys)
+    return list(found.values())
