@@ -43,21 +43,21 @@ def label_key_errors(key: str) -> list[str]:
     if not name:
         errors.append("name part must be non-empty")
     elif len(name) > 63:
-        errors.append("name part must be no more than 63 bytes")
+        errors.append("name part must be no more than 63 characters")
     if not _NAME.fullmatch(name):
         errors.append(_NAME_TEXT)
     return errors
 
 
 def label_value_errors(value: str) -> list[str]:
-    errors = ["must be no more than 63 bytes"] if len(value.encode()) > 63 else []
+    errors = ["must be no more than 63 characters"] if len(value.encode()) > 63 else []
     if not _VALUE.fullmatch(value):
         errors.append(_VALUE_TEXT)
     return errors
 
 
 def subdomain_errors(value: str) -> list[str]:
-    errors = ["must be no more than 253 bytes"] if len(value) > 253 else []
+    errors = ["must be no more than 253 characters"] if len(value) > 253 else []
     if not _SUBDOMAIN.fullmatch(value):
         errors.append(_SUBDOMAIN_TEXT)
     return errors

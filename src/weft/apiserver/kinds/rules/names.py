@@ -38,19 +38,19 @@ qualified_name = label_key_errors
 
 
 def label(value: str) -> list[str]:
-    errors = ["must be no more than 63 bytes"] if len(value) > 63 else []
+    errors = ["must be no more than 63 characters"] if len(value) > 63 else []
     if not _LABEL.fullmatch(value):
         errors.append("must not contain dots" if subdomain(value) == [] else _LABEL_TEXT)
     return errors
 
 
 def label_1035(value: str) -> list[str]:
-    errors = ["must be no more than 63 bytes"] if len(value) > 63 else []
+    errors = ["must be no more than 63 characters"] if len(value) > 63 else []
     return errors if _LABEL_1035.fullmatch(value) else [*errors, _LABEL_1035_TEXT]
 
 
 def wildcard_subdomain(value: str) -> list[str]:
-    errors = ["must be no more than 253 bytes"] if len(value) > 253 else []
+    errors = ["must be no more than 253 characters"] if len(value) > 253 else []
     return errors if re.fullmatch(_WILDCARD, value) else [*errors, _WILDCARD_TEXT]
 
 
@@ -63,7 +63,7 @@ def path_segment(value: str) -> list[str]:
 
 def config_key(value: str) -> list[str]:
     """A key of a ConfigMap or Secret."""
-    errors = ["must be no more than 253 bytes"] if len(value) > 253 else []
+    errors = ["must be no more than 253 characters"] if len(value) > 253 else []
     if not _CONFIG_KEY.fullmatch(value):
         errors.append(_CONFIG_KEY_TEXT)
     return errors + _no_way_up(value)
