@@ -1,5 +1,6 @@
 """The system's own images and objects: what a lab holds before its user says anything."""
 
+import functools
 import hashlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -17,6 +18,7 @@ from weft.lab.images.store import ImageStore
 from weft.lab.layout import IMAGE_CACHE
 
 
+@functools.cache
 def weft_image() -> str:
     """The image that DNS and Ingress run from. Its tag tells the contents, so a changed installation is a new image."""
     package = Path(__file__).parents[1]
@@ -36,6 +38,9 @@ def build_into(store: ImageStore, name: str, definition: Definition, report: Cal
     cache = ImageStore(IMAGE_CACHE)
     references = [parse(reference) for reference in definition.names]
     if any(cache.resolve(reference) is None for reference in references):
+        if definition.base and cache.resolve(parse(definition.base)) is None:
+            report("building image runtime")
+            build(cache, image_definitions()["runtime"])
         report(f"building image {name}")
         build(cache, definition)
     for reference in references:

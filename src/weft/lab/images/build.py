@@ -11,7 +11,7 @@ from weft.lab.images import programs
 from weft.lab.images.archive import put_manifest
 from weft.lab.images.layer import Layer
 from weft.lab.images.reference import Reference, parse
-from weft.lab.images.store import CONFIG, LAYER, Descriptor, ImageStore
+from weft.lab.images.store import CONFIG, LAYER, Descriptor, ImageStore, descriptor
 
 _PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
@@ -31,8 +31,10 @@ class Definition:
     user: str = ""
     workdir: str = ""
     stop_signal: str = ""
+    base: str = ""
+    """Another image of the same store, whose layers come first."""
 
-    def configuration(self, diff_id: str) -> bytes:
+    def configuration(self, diff_ids: list[str]) -> bytes:
         """OCI image-spec, "Image Configuration"."""
         settings: dict[str, object] = {"Env": [_PATH, *self.environment]}
         optional = {
@@ -51,8 +53,8 @@ class Definition:
                 "os": "linux",
                 "created": "1970-01-01T00:00:00Z",
                 "config": settings,
-                "rootfs": {"type": "layers", "diff_ids": [diff_id]},
-                "history": [{"created_by": "weft images build"}],
+                "rootfs": {"type": "layers", "diff_ids": diff_ids},
+                "history": [{"created_by": "weft images build"} for _ in diff_ids],
             }
         ).encode()
 
@@ -61,9 +63,29 @@ def build(store: ImageStore, definition: Definition) -> list[Reference]:
     """Builds into `store` and names the result; ValueError names a program or package that is missing."""
     for program, package in definition.needs.items():
         programs.find(program, package)
+    layers = _layers_of(store, parse(definition.base)) if definition.base else []
     layer = Layer()
     definition.fill(layer)
-    base_files(layer)
+    if not layers:
+        base_files(layer)
+    layers.append(_write(store, layer))
+    # The layers are not compressed, so their digests are those of their contents.
+    config = store.put(definition.configuration([part.digest for part in layers]), CONFIG)
+    manifest = put_manifest(store, config, layers)
+    references = [parse(name) for name in definition.names]
+    for reference in references:
+        store.tag(reference, manifest)
+    return references
+
+
+def _layers_of(store: ImageStore, base: Reference) -> list[Descriptor]:
+    manifest = store.resolve(base)
+    if manifest is None:
+        raise ValueError(f"image {base}: is not built yet")
+    return [descriptor(part) for part in json.loads(store.blob(manifest.digest).read_bytes())["layers"]]
+
+
+def _write(store: ImageStore, layer: Layer) -> Descriptor:
     digest, size = hashlib.sha256(), 0
     with store.writer() as append:
 
@@ -74,13 +96,7 @@ def build(store: ImageStore, definition: Definition) -> list[Reference]:
             append(data)
 
         layer.write(write)
-    blob = Descriptor(LAYER, "sha256:" + digest.hexdigest(), size)
-    config = store.put(definition.configuration(blob.digest), CONFIG)
-    manifest = put_manifest(store, config, [blob])
-    references = [parse(name) for name in definition.names]
-    for reference in references:
-        store.tag(reference, manifest)
-    return references
+    return Descriptor(LAYER, "sha256:" + digest.hexdigest(), size)
 
 
 def base_files(layer: Layer) -> None:

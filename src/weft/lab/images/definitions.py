@@ -8,7 +8,7 @@ from pathlib import Path
 from weft.lab.images import programs
 from weft.lab.images.build import Definition, add_libraries, add_programs
 from weft.lab.images.layer import Layer
-from weft.lab.images.runtime import add_python
+from weft.lab.images.runtime import add_libraries_of_weft, add_python, add_weft, stamp
 
 _WELCOME = b"""<!DOCTYPE html>
 <html><head><title>Welcome to nginx!</title></head>
@@ -53,10 +53,6 @@ def add_shell(layer: Layer) -> None:
     add_libraries(layer, dash)
 
 
-def _busybox(layer: Layer) -> None:
-    add_shell(layer)
-
-
 def _nginx(layer: Layer) -> None:
     add_programs(layer, [("nginx", "nginx-light")])
     layer.content("etc/nginx/nginx.conf", _NGINX_CONF)
@@ -70,9 +66,9 @@ def _nginx(layer: Layer) -> None:
     add_shell(layer)
 
 
-def _python(layer: Layer) -> None:
+def _runtime(layer: Layer) -> None:
     add_python(layer)
-    add_shell(layer)
+    add_libraries_of_weft(layer)
 
 
 _TOOLS = (
@@ -108,10 +104,6 @@ def _pause(layer: Layer) -> None:
     layer.content("pause", b"#!/bin/busybox sh\nexec /bin/busybox sleep 2147483647\n", 0o755)
 
 
-def _weft(layer: Layer) -> None:
-    add_python(layer, distributions=("weft",))
-
-
 def nginx_version() -> str:
     """`1.22.1`, or "" when nginx is not there."""
     try:
@@ -123,12 +115,13 @@ def nginx_version() -> str:
 
 
 def definitions(weft_image: str, pause_image: str) -> dict[str, Definition]:
-    """By name; the last two are the system's own."""
+    """By name; the last three are the system's own. One that has a base comes after it."""
+    runtime = f"registry.weft.local/runtime:{stamp()}"
     minor = f"{sys.version_info.major}.{sys.version_info.minor}"
     nginx = tuple(f"nginx:{tag}" for tag in ("latest", nginx_version()) if tag)
     shell = {"busybox": "busybox-static", "dash": "dash"}
     return {
-        "busybox": Definition(("busybox", "busybox:stable"), shell, _busybox, command=("sh",)),
+        "busybox": Definition(("busybox", "busybox:stable"), shell, add_shell, command=("sh",)),
         "nginx": Definition(
             nginx,
             {"nginx": "nginx-light", **shell},
@@ -138,13 +131,17 @@ def definitions(weft_image: str, pause_image: str) -> dict[str, Definition]:
             ports=("80/tcp",),
             stop_signal="SIGQUIT",
         ),
-        "python": Definition(("python", f"python:{minor}", "python:3"), shell, _python, command=("python3",)),
+        "runtime": Definition((runtime,), {}, _runtime),
+        "python": Definition(
+            ("python", f"python:{minor}", "python:3"), shell, add_shell, command=("python3",), base=runtime
+        ),
         "toolbox": Definition(("toolbox", "weft/toolbox"), {**dict(_TOOLS), **shell}, _toolbox, command=("bash",)),
         "pause": Definition((pause_image,), {}, _pause, entrypoint=("/pause",), user="65535:65535"),
         "weft": Definition(
             (weft_image,),
             {},
-            _weft,
+            add_weft,
+            base=runtime,
             entrypoint=("/usr/local/bin/weft",),
             environment=("PYTHONDONTWRITEBYTECODE=1", f"WEFT_PYTHON={sysconfig.get_python_version()}"),
         ),

@@ -3,13 +3,14 @@
 Byte code goes along: a container's files are read-only or short-lived, and compiling at each start costs half a second.
 """
 
+import hashlib
 import importlib.metadata
 import importlib.util
 import marshal
 import re
 import sys
 import sysconfig
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from weft.lab.images.build import add_libraries
@@ -28,8 +29,8 @@ _LEFT_OUT = {"grpcio", "cryptography", "kubernetes-validate", "container-runtime
 """Distributions that only the lab, the API server and the node agent import: most of the bytes, none of the use."""
 
 
-def add_python(layer: Layer, distributions: Iterable[str] = ()) -> None:
-    """Python at its own prefix, `python3` in /usr/local/bin, and `weft` beside it when asked for."""
+def add_python(layer: Layer) -> None:
+    """Python at its own prefix, and `python3` in /usr/local/bin."""
     version = sysconfig.get_python_version()
     executable = Path(sys.base_prefix) / "bin" / f"python{version}"
     stdlib = Path(sysconfig.get_path("stdlib", vars={"installed_base": sys.base_prefix, "base": sys.base_prefix}))
@@ -43,11 +44,28 @@ def add_python(layer: Layer, distributions: Iterable[str] = ()) -> None:
             _byte_code(layer, source, str(source))
         elif source.suffix == ".so":
             add_libraries(layer, source)
-    wanted = _closure(distributions)
-    for name in wanted:
+
+
+def add_libraries_of_weft(layer: Layer) -> None:
+    """The distributions that Weft's components in pods import."""
+    for name in closure():
         _distribution(layer, name)
-    if wanted:
-        layer.content("usr/local/bin/weft", _LAUNCHER, 0o755)
+
+
+def add_weft(layer: Layer) -> None:
+    """The package itself, and its command."""
+    package = Path(__file__).parents[2]
+    for source in sorted(package.rglob("*")):
+        if source.is_file() and "__pycache__" not in source.parts:
+            _put(layer, source, f"{_SITE}/weft/{source.relative_to(package)}")
+    _distribution(layer, "weft")
+    layer.content("usr/local/bin/weft", _LAUNCHER, 0o755)
+
+
+def stamp() -> str:
+    """Names the interpreter and the versions of those distributions: the same stamp, the same layers."""
+    versions = [f"{name}={importlib.metadata.version(name)}" for name in sorted(closure())]
+    return hashlib.sha256(" ".join([sys.version, sys.base_prefix, *versions]).encode()).hexdigest()[:12]
 
 
 def _stdlib_files(stdlib: Path) -> Iterator[Path]:
@@ -77,40 +95,41 @@ def _byte_code(layer: Layer, source: Path, path: str) -> None:
     layer.content(str(where.parent / "__pycache__" / f"{where.stem}.{tag}.pyc"), header + marshal.dumps(code))
 
 
-def _closure(names: Iterable[str]) -> list[str]:
-    """The distributions and what they require here and now, those left out aside."""
+def closure() -> list[str]:
+    """What Weft requires here and now, itself and those left out aside."""
     found: dict[str, None] = {}
-    todo = list(names)
+    todo = list(_requires("weft"))
     while todo:
         name = re.sub(r"[-_.]+", "-", todo.pop()).lower()
-        if name in found or name in _LEFT_OUT:
-            continue
-        try:
-            requires = importlib.metadata.requires(name) or []
-        except importlib.metadata.PackageNotFoundError:
-            continue
-        found[name] = None
-        todo += [re.split(r"[\s;<>=!~\[(]", line, maxsplit=1)[0] for line in requires if "extra ==" not in line]
+        if name not in found and name not in _LEFT_OUT:
+            try:
+                todo += _requires(name)
+            except importlib.metadata.PackageNotFoundError:
+                continue  # for another Python or another system
+            found[name] = None
     return list(found)
 
 
+def _requires(name: str) -> list[str]:
+    lines = importlib.metadata.requires(name) or []
+    return [re.split(r"[\s;<>=!~\[(]", line, maxsplit=1)[0] for line in lines if "extra ==" not in line]
+
+
 def _distribution(layer: Layer, name: str) -> None:
+    """Its files below site-packages; scripts and an editable installation's paths are left out."""
     distribution = importlib.metadata.distribution(name)
-    files = [Path(str(distribution.locate_file(file))) for file in distribution.files or ()]
-    root = Path(str(distribution.locate_file("")))
-    if name == "weft":
-        package = Path(__file__).parents[2]
-        files += [path for path in package.rglob("*") if path.is_file()]
-    for source in sorted(set(files)):
-        base = root if source.is_relative_to(root) and name != "weft" else Path(__file__).parents[3]
-        relative = source.relative_to(base) if source.is_relative_to(base) else None
-        if relative is None and source.is_relative_to(root):
-            relative = source.relative_to(root)
-        if relative is None or relative.parts[0] == ".." or not source.is_file() or "__pycache__" in relative.parts:
+    for file in distribution.files or ():
+        source = Path(str(distribution.locate_file(file)))
+        if ".." in file.parts or "__pycache__" in file.parts or file.suffix == ".pth" or not source.is_file():
             continue
-        path = f"{_SITE}/{relative}"
-        layer.file(source, path)
-        if source.suffix == ".py":
-            _byte_code(layer, source, path)
-        elif source.suffix == ".so":
-            add_libraries(layer, source)
+        _put(layer, source, f"{_SITE}/{file}")
+
+
+def _put(layer: Layer, source: Path, path: str) -> None:
+    if path in layer:
+        return
+    layer.file(source, path)
+    if source.suffix == ".py":
+        _byte_code(layer, source, path)
+    elif source.suffix == ".so":
+        add_libraries(layer, source)
