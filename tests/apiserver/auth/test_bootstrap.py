@@ -130,8 +130,8 @@ def test_everybody_discovers_and_asks_about_themselves(booted: Server) -> None:
         ),
         (
             NETWORK,
-            ["list nodes", "watch nodes", "patch nodes/status", "list pods", "watch networkpolicies.networking.k8s.io"],
-            ["patch nodes", "get secrets", "get configmaps", "create pods", "patch pods/status", "list services"],
+            ["list nodes", "watch nodes", "patch nodes/status", "create events"],
+            ["patch nodes", "get secrets", "get configmaps", "create pods", "list services", "list pods"],
         ),
         (
             DNS,

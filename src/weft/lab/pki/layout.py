@@ -81,7 +81,7 @@ def leaves(
         pki.apiserver,
         Leaf("kube-apiserver", names=(*_API_SERVER_NAMES, service, "127.0.0.1", *addresses), usage="server"),
     )
-    yield pki.kubelet_client, Leaf("kube-apiserver-kubelet-client", ("system:masters",))
+    yield pki.kubelet_client, Leaf("kube-apiserver-kubelet-client")
     for name, leaf in IDENTITIES.items():
         yield pki.clients[name], leaf
     for node, own in nodes.items():

@@ -2,9 +2,7 @@
 
 from weft.apiserver.auth.bootstrap.controllers import RULES as CONTROLLER_RULES
 from weft.apiserver.auth.bootstrap.declare import (
-    APPS,
     DISCOVERY,
-    NETWORKING,
     READ,
     RECORD_EVENTS,
     Bound,
@@ -14,25 +12,16 @@ from weft.apiserver.auth.bootstrap.declare import (
     user,
 )
 
-# Upstream's controllers update where ours patch: a patch does not conflict with what others write meanwhile.
-_PATCHES = (
-    may("patch", "deployments deployments/status replicasets replicasets/status daemonsets daemonsets/status", APPS),
-    may("patch", "endpoints configmaps services/status namespaces/status"),
-    may("patch", "endpointslices", DISCOVERY),
-    may("get", "pods nodes"),
-)
-
 ROLES = (
     Role(
         "system:weft:controllers",
-        (*dict.fromkeys(rule for rules in CONTROLLER_RULES.values() for rule in rules), *_PATCHES),
+        tuple(dict.fromkeys(rule for rules in CONTROLLER_RULES.values() for rule in rules)),
     ),
     Role(
         "system:weft:network",
         (
-            may(READ, "nodes pods namespaces"),
+            may(READ, "nodes"),
             may("patch", "nodes/status"),
-            may(READ, "networkpolicies", NETWORKING),
             RECORD_EVENTS,
         ),
     ),
