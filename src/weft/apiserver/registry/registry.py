@@ -18,7 +18,7 @@ from weft.apiserver.registry.admission import Admission, Context
 from weft.apiserver.registry.deletion import DeleteOptions
 from weft.apiserver.registry.kind import FieldError, Kind, Object
 from weft.apiserver.registry.reading import HeadReader, storage_name
-from weft.apiserver.storage.record import Record, encode
+from weft.apiserver.storage.record import Record, decode, encode
 from weft.apiserver.storage.store import Store, key_of
 from weft.cluster.errors import from_status
 from weft.cluster.objects.resource import NAMESPACES, Resource
@@ -64,7 +64,7 @@ class Registry:
         for kind in kinds:
             if kind.stored_as is None:
                 for record in store.head_all(storage_name(kind)):
-                    self._applied(kind, None, record)
+                    self._applied(kind, None, record.object())
 
     def kind(self, group: str, version: str, plural: str) -> Kind | None:
         return self._by_path.get((group, version, plural))
@@ -77,8 +77,6 @@ class Registry:
         """A stored object's bytes in the form of the kind that was asked for."""
         if kind.stored_as is None:
             return data
-        from weft.apiserver.storage.record import decode
-
         return encode(kind.from_stored(decode(data)))
 
     def get(self, kind: Kind, namespace: str, name: str) -> Record:
@@ -122,7 +120,7 @@ class Registry:
         if context.dry_run:
             return Result(201, self.shown(kind, encode(obj)))
         record, durable = self.store.put(storage_name(base), key, obj)
-        self._applied(base, None, record)
+        self._applied(base, None, obj)
         await durable
         return Result(201, self.shown(kind, record.data))
 
@@ -159,13 +157,13 @@ class Registry:
         if context.dry_run:
             return Result(200, self.shown(kind, encode(new)))
         if deletion.ends_with_update(new, old) or (base.resource == NAMESPACES and namespaces.ended(new)):
-            await self._remove(base, key, record)
+            await self._remove(base, key, old)
             return Result(200, self.shown(kind, encode(new)))
         if new == old:
             await self.settled(record)
             return Result(200, self.shown(kind, record.data))
         written, durable = self.store.put(storage_name(base), key, new)
-        self._applied(base, record, written)
+        self._applied(base, old, new)
         await durable
         return Result(200, self.shown(kind, written.data))
 
@@ -227,6 +225,7 @@ class Registry:
         if record is None:
             raise failures.not_found(kind.resource, name)
         old = record.object()
+        before = record.object()
         self._delete_preconditions(kind.resource, name, old, options)
         for admission in self._admissions:
             admission.admit_delete(base, old, context)
@@ -235,14 +234,14 @@ class Registry:
             outcome = self._end_namespace(old)
         if outcome.action == "remove":
             if not context.dry_run:
-                await self._remove(base, key, record)
+                await self._remove(base, key, before)
             return Result(200, self._deleted(kind, outcome.obj))
         data = record.data
         if context.dry_run:
             data = encode(outcome.obj)
         elif outcome.action == "mark":
             written, durable = self.store.put(storage_name(base), key, outcome.obj)
-            self._applied(base, record, written)
+            self._applied(base, before, outcome.obj)
             await durable
             data = written.data
         return Result(202 if options.cascades_explicitly else 200, self.shown(kind, data))
@@ -275,15 +274,14 @@ class Registry:
             details["group"] = kind.resource.group
         return encode({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details})
 
-    def _remove(self, kind: Kind, key: str, record: Record) -> Awaitable[None]:
+    def _remove(self, kind: Kind, key: str, old: Object) -> Awaitable[None]:
         _, durable = self.store.remove(storage_name(kind), key)
-        self._applied(kind, record, None)
+        self._applied(kind, old, None)
         return durable
 
-    def _applied(self, kind: Kind, old: Record | None, new: Record | None) -> None:
-        """Tells admission; objects are decoded only for those who listen."""
+    def _applied(self, kind: Kind, old: Object | None, new: Object | None) -> None:
         for admission in self._admissions:
             try:
-                admission.applied(kind, old.object() if old else None, new.object() if new else None)
+                admission.applied(kind, old, new)
             except Exception:
                 log.exception("admission failed to follow a change kind=%s", kind.resource.kind)

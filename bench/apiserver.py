@@ -1,0 +1,352 @@
+"""Reads and durable writes a second, and how long a watcher waits: `weft apiserver` against kube-apiserver with etcd.
+
+    .venv/bin/python bench/apiserver.py [--seconds 5] [--connections 16] [--only weft|peer]
+
+Both servers run with the same certificates, one after the other, their data on the same disk and flushed (etcd with
+fsync, SQLite with synchronous=FULL). The client is one process that keeps every connection busy with one request at a
+time. Prints a table and writes bench/results/apiserver.json. kube-apiserver and etcd come from $WEFT_PEERS
+(default ~/.cache/weft-peers).
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import shutil
+import socket
+import ssl
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from weft.lab.pki.layout import Pki
+from weft.lab.pki.store import ensure
+
+PEERS = Path(os.environ.get("WEFT_PEERS", "~/.cache/weft-peers")).expanduser()
+RESULTS = Path(__file__).parent / "results"
+LISTED = 5_000
+LATENCIES = 300
+_DATA = "x" * 600
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Connection(asyncio.Protocol):
+    """One HTTP/1.1 connection; one request at a time, replies with Content-Length or in chunks."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+        self._reply: asyncio.Future[tuple[int, bytes]] | None = None
+        self.transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport  # type: ignore[assignment]
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        head_end = self._buffer.find(b"\r\n\r\n")
+        if head_end < 0 or self._reply is None:
+            return
+        head = bytes(self._buffer[:head_end]).lower()
+        start = head_end + 4
+        mark = head.find(b"content-length:")
+        if mark >= 0:
+            length = int(head[mark + 15 : (head + b"\r\n").find(b"\r\n", mark)])
+            end = start + length
+            if len(self._buffer) < end:
+                return
+            body = bytes(self._buffer[start:end])
+        elif b"chunked" in head:
+            if not self._buffer.endswith(b"0\r\n\r\n"):
+                return
+            body, end = bytes(self._buffer[start:]), len(self._buffer)
+        else:
+            body, end = b"", start
+        del self._buffer[:end]
+        reply, self._reply = self._reply, None
+        reply.set_result((int(head[9:12]), body))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._reply and not self._reply.done():
+            self._reply.set_exception(exc or ConnectionResetError())
+
+    def call(self, method: str, path: str, body: bytes = b"") -> asyncio.Future[tuple[int, bytes]]:
+        assert self.transport is not None
+        self._reply = asyncio.get_running_loop().create_future()
+        head = f"{method} {path} HTTP/1.1\r\nHost: x\r\nAccept: application/json\r\nUser-Agent: bench\r\n"
+        head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        self.transport.write(head.encode() + body)
+        return self._reply
+
+
+class Client:
+    def __init__(self, port: int, pki: Pki) -> None:
+        self._port = port
+        self.tls = ssl.create_default_context(cafile=pki.ca_certificate)
+        self.tls.load_cert_chain(pki.clients["admin"].certificate, pki.clients["admin"].key)
+
+    async def connect(self) -> Connection:
+        loop = asyncio.get_running_loop()
+        _, made = await loop.create_connection(Connection, "127.0.0.1", self._port, ssl=self.tls)
+        return made
+
+    async def load(self, connections: int, seconds: float, make: Callable[[int], tuple[str, str, bytes]]) -> Any:
+        """Closed loop: (requests a second, p50 ms, p99 ms)."""
+        opened = [await self.connect() for _ in range(connections)]
+        latencies: list[float] = []
+        counter = 0
+        ends = time.perf_counter() + seconds
+
+        async def work(connection: Connection) -> None:
+            nonlocal counter
+            while (begun := time.perf_counter()) < ends:
+                counter += 1
+                code, body = await connection.call(*make(counter))
+                if code >= 300:
+                    raise RuntimeError(f"{code}: {body[:300]!r}")
+                latencies.append(time.perf_counter() - begun)
+
+        begun = time.perf_counter()
+        await asyncio.gather(*(work(connection) for connection in opened))
+        took = time.perf_counter() - begun
+        for connection in opened:
+            assert connection.transport is not None
+            connection.transport.close()
+        latencies.sort()
+        return {
+            "per_second": round(len(latencies) / took),
+            "p50_ms": round(latencies[len(latencies) // 2] * 1e3, 2),
+            "p99_ms": round(latencies[int(len(latencies) * 0.99)] * 1e3, 2),
+        }
+
+
+def config_map(name: str) -> bytes:
+    return json.dumps(
+        {
+            "kind": "ConfigMap",
+            "apiVersion": "v1",
+            "metadata": {"name": name, "namespace": "bench", "labels": {"app": "bench"}},
+            "data": {"value": _DATA},
+        }
+    ).encode()
+
+
+def pod(name: str) -> bytes:
+    container = {"name": "c", "image": "busybox", "command": ["sleep", "1d"]}
+    meta = {"name": name, "namespace": "bench", "labels": {"app": "bench"}}
+    spec = {"containers": [container], "nodeName": "node1", "automountServiceAccountToken": False}
+    return json.dumps({"kind": "Pod", "apiVersion": "v1", "metadata": meta, "spec": spec}).encode()
+
+
+async def watch_latency(client: Client) -> dict[str, float]:
+    """From the first byte of a write to the event at a watcher, one write at a time."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", client._port, ssl=client.tls, limit=1 << 24)
+    path = "/api/v1/namespaces/bench/configmaps?watch=true&labelSelector=latency%3Dyes"
+    writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\nAccept: application/json\r\n\r\n".encode())
+    await reader.readuntil(b"\r\n\r\n")
+    seen: dict[bytes, asyncio.Future[float]] = {}
+
+    async def follow() -> None:
+        while line := await reader.readline():
+            for name, future in list(seen.items()):
+                if name in line and not future.done():
+                    future.set_result(time.perf_counter())
+
+    task = asyncio.create_task(follow())
+    connection = await client.connect()
+    latencies: list[float] = []
+    for number in range(LATENCIES):
+        name = f"latency-{number:05d}"
+        body = json.loads(config_map(name))
+        body["metadata"]["labels"]["latency"] = "yes"
+        arrived = seen[f'"{name}"'.encode()] = asyncio.get_running_loop().create_future()
+        begun = time.perf_counter()
+        await connection.call("POST", "/api/v1/namespaces/bench/configmaps", json.dumps(body).encode())
+        latencies.append((await asyncio.wait_for(arrived, 10)) - begun)
+        seen.clear()
+    task.cancel()
+    writer.close()
+    latencies.sort()
+    return {"p50_ms": round(statistics.median(latencies) * 1e3, 2), "p99_ms": round(latencies[-3] * 1e3, 2)}
+
+
+async def measure(port: int, pki: Pki, connections: int, seconds: float) -> dict[str, Any]:
+    client = Client(port, pki)
+    first = await client.connect()
+    await until_ready(first, client)
+    namespace = {"kind": "Namespace", "apiVersion": "v1", "metadata": {"name": "bench"}}
+    first = await client.connect()
+    await first.call("POST", "/api/v1/namespaces", json.dumps(namespace).encode())
+    maps, pods = "/api/v1/namespaces/bench/configmaps", "/api/v1/namespaces/bench/pods"
+    found: dict[str, Any] = {}
+    found["watch latency"] = await watch_latency(client)
+    found["create ConfigMap"] = await client.load(
+        connections, seconds, lambda n: ("POST", maps, config_map(f"map-{n:07d}"))
+    )
+    found["create Pod"] = await client.load(connections, seconds, lambda n: ("POST", pods, pod(f"pod-{n:07d}")))
+    patch = json.dumps({"metadata": {"annotations": {"n": "%d"}}})
+    found["update ConfigMap"] = await client.load(
+        connections,
+        seconds,
+        lambda n: ("PUT", f"{maps}/map-{n % 500 + 1:07d}", config_map(f"map-{n % 500 + 1:07d}").replace(b"xx", b"x%d" % n, 1)),
+    )
+    del patch
+    found["get ConfigMap"] = await client.load(
+        connections, seconds, lambda n: ("GET", f"{maps}/map-{n % 500 + 1:07d}", b"")
+    )
+    times = []
+    for _ in range(5):
+        begun = time.perf_counter()
+        code, body = await first.call("GET", f"{pods}?resourceVersion=0")
+        times.append(time.perf_counter() - begun)
+        assert code == 200, body[:200]
+    count = body.count(b'"nodeName":"node1"')
+    found["list Pods"] = {"p50_ms": round(statistics.median(times) * 1e3, 1), "objects": count}
+    return found
+
+
+async def until_ready(connection: Connection, client: Client) -> None:
+    for _ in range(300):
+        try:
+            code, _ = await connection.call("GET", "/readyz")
+            if code == 200:
+                return
+        except ConnectionError:
+            connection = await client.connect()
+        await asyncio.sleep(0.1)
+    raise RuntimeError("the server does not become ready")
+
+
+def pss(*pids: int) -> int:
+    """MB."""
+    total = 0
+    for pid in pids:
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                total += int(line.split()[1])
+    return total // 1024
+
+
+@contextmanager
+def running(log: Path, *argv: str) -> Iterator[subprocess.Popen[bytes]]:
+    with log.open("wb") as out:
+        started = subprocess.Popen(argv, stdout=out, stderr=subprocess.STDOUT)
+    try:
+        yield started
+    finally:
+        started.terminate()
+        try:
+            started.wait(20)
+        except subprocess.TimeoutExpired:
+            started.kill()
+            started.wait()
+
+
+def wait_for_port(process: subprocess.Popen[bytes], port: int, log: Path) -> float:
+    begun = time.perf_counter()
+    while time.perf_counter() - begun < 60:
+        if process.poll() is not None:
+            break
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return time.perf_counter() - begun
+        time.sleep(0.02)
+    raise RuntimeError(log.read_text()[-2000:])
+
+
+def common(pki: Pki, port: int) -> list[str]:
+    return [
+        "--bind-address=127.0.0.1",
+        f"--secure-port={port}",
+        f"--tls-cert-file={pki.apiserver.certificate}",
+        f"--tls-private-key-file={pki.apiserver.key}",
+        f"--client-ca-file={pki.ca_certificate}",
+        f"--service-account-key-file={pki.service_account_public}",
+        f"--service-account-signing-key-file={pki.service_account_key}",
+        "--service-account-issuer=https://kubernetes.default.svc.cluster.local",
+        "--service-cluster-ip-range=10.96.0.0/12",
+    ]
+
+
+def weft(home: Path, pki: Pki, connections: int, seconds: float) -> dict[str, Any]:
+    port = free_port()
+    argv = [sys.executable, "-m", "weft.apiserver", *common(pki, port), f"--data={home / 'store.db'}"]
+    with running(home / "weft.log", *argv) as server:
+        ready = wait_for_port(server, port, home / "weft.log")
+        found = asyncio.run(measure(port, pki, connections, seconds))
+        return {"ready_s": round(ready, 2), **found, "memory_mb": pss(server.pid)}
+
+
+def peer(home: Path, pki: Pki, connections: int, seconds: float) -> dict[str, Any]:
+    port, client = free_port(), f"http://127.0.0.1:{free_port()}"
+    other = f"http://127.0.0.1:{free_port()}"
+    etcd = [
+        str(PEERS / "etcd"),
+        f"--data-dir={home / 'etcd'}",
+        f"--listen-client-urls={client}",
+        f"--advertise-client-urls={client}",
+        f"--listen-peer-urls={other}",
+        f"--initial-advertise-peer-urls={other}",
+        f"--initial-cluster=default={other}",
+    ]
+    flags = [
+        f"--etcd-servers={client}",
+        "--authorization-mode=Node,RBAC",
+        "--advertise-address=127.0.0.1",
+        "--endpoint-reconciler-type=none",
+        f"--cert-dir={home / 'certs'}",
+        "--disable-admission-plugins=ServiceAccount",
+    ]
+    with (
+        running(home / "etcd.log", *etcd) as store,
+        running(home / "peer.log", str(PEERS / "kube-apiserver"), *common(pki, port), *flags) as server,
+    ):
+        ready = wait_for_port(server, port, home / "peer.log")
+        found = asyncio.run(measure(port, pki, connections, seconds))
+        return {"ready_s": round(ready, 2), **found, "memory_mb": pss(server.pid, store.pid)}
+
+
+def table(results: dict[str, dict[str, Any]]) -> None:
+    names = list(results)
+    print(f"{'':22}" + "".join(f"{name:>34}" for name in names))
+    for row in next(iter(results.values())):
+        cells = []
+        for name in names:
+            value = results[name][row]
+            if isinstance(value, dict):
+                value = "  ".join(f"{key} {number}" for key, number in value.items())
+            cells.append(f"{value:>34}")
+        print(f"{row:22}" + "".join(cells))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=5, help="of each load (default: %(default)s)")
+    parser.add_argument("--connections", type=int, default=16, help="(default: %(default)s)")
+    parser.add_argument("--only", choices=("weft", "peer"))
+    args = parser.parse_args()
+    results: dict[str, dict[str, Any]] = {}
+    with tempfile.TemporaryDirectory(prefix="weft-bench-", dir=Path.home()) as directory:
+        home = Path(directory)
+        pki = ensure(home / "pki", nodes={}, addresses=["127.0.0.1", "10.96.0.1"])
+        if args.only != "peer":
+            results["weft"] = weft(home, pki, args.connections, args.seconds)
+        if args.only != "weft" and shutil.which(str(PEERS / "kube-apiserver")):
+            results["kube-apiserver + etcd"] = peer(home, pki, args.connections, args.seconds)
+    table(results)
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "apiserver.json").write_text(json.dumps(results, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
