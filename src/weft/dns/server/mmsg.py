@@ -1,7 +1,7 @@
 """recvmmsg(2) and sendmmsg(2): many datagrams for one system call, each answered from the address it was sent to.
 
-The buffers lie side by side and are laid out once. A reply goes out with the sender's address and the IP_PKTINFO of
-the query in the same slot, so nothing is copied for them (ip(7), ipv6(7)).
+The slots lie side by side and are laid out once. A reply is written over its query, whose id, sender's address and
+IP_PKTINFO are in place already (ip(7), ipv6(7)).
 """
 
 import ctypes
@@ -49,8 +49,9 @@ _PKTINFO = {
 
 
 class Batch:
-    """Buffers for one socket. After `receive()`, slot i's query is `queries[i * SLOT_SIZE:][: lengths[length_at[i]]]`;
-    write its reply to `replies` and the size to `sizes[2 * i + 1]`, then `send(first, last)`."""
+    """Buffers for one socket. After `receive()`, the query of each slot begins at `at` in `data` and has
+    `lengths[length_at]` bytes; write its reply there and the size to `sizes[size_at]`, then `send(first, last)`.
+    `slots` has the tuples (slot, at, length_at, size_at)."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._fd = sock.fileno()
@@ -61,20 +62,21 @@ class Batch:
         self._names = bytearray(self._name_size * SLOTS)
         self._control = bytearray(self._control_size * SLOTS)
         self._control_words = memoryview(self._control).cast("I")
-        self.queries = bytearray(SLOT_SIZE * SLOTS)
-        self.replies = memoryview(bytearray(SLOT_SIZE * SLOTS))
-        self._receive_vectors, self._receive_headers = self._layout(memoryview(self.queries))
-        self._send_vectors, self._send_headers = self._layout(self.replies)
+        self.data = memoryview(bytearray(SLOT_SIZE * SLOTS))
+        self._receive_vectors, self._receive_headers = self._layout()
+        self._send_vectors, self._send_headers = self._layout()
         self.lengths = memoryview(self._receive_headers).cast("B").cast("I")
-        self.length_at = tuple(slot * (_HEADER // 4) + _LENGTH_AT for slot in range(SLOTS))
+        self.slots = tuple(
+            (slot, slot * SLOT_SIZE, slot * (_HEADER // 4) + _LENGTH_AT, 2 * slot + 1) for slot in range(SLOTS)
+        )
         self.sizes = memoryview(self._send_vectors).cast("B").cast("Q")
         self._receive_address = ctypes.addressof(self._receive_headers)
         self._send_address = ctypes.addressof(self._send_headers)
         self._index_words = tuple((slot * self._control_size + self._index_at) // 4 for slot in range(SLOTS))
 
-    def _layout(self, buffer: memoryview) -> tuple["ctypes.Array[_Iovec]", "ctypes.Array[_Mmsghdr]"]:
+    def _layout(self) -> tuple["ctypes.Array[_Iovec]", "ctypes.Array[_Mmsghdr]"]:
         base, names, control = (
-            ctypes.addressof(ctypes.c_char.from_buffer(memory)) for memory in (buffer, self._names, self._control)
+            ctypes.addressof(ctypes.c_char.from_buffer(memory)) for memory in (self.data, self._names, self._control)
         )
         vectors, headers = (_Iovec * SLOTS)(), (_Mmsghdr * SLOTS)()
         for slot in range(SLOTS):

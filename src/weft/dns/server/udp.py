@@ -7,9 +7,9 @@ import time
 from collections.abc import Awaitable
 
 from weft.dns.server.front import Front
-from weft.dns.server.mmsg import SLOT_SIZE, SLOTS, Batch, Envelope
+from weft.dns.server.mmsg import Batch, Envelope
 
-_ROUNDS = 4
+_ROUNDS = 16
 """Batches that are taken before other work (a watch event) gets its turn."""
 _BUFFER = 4 << 20
 """Bytes that the kernel may hold for us while we are busy."""
@@ -31,42 +31,42 @@ class UdpSocket:
         asyncio.get_running_loop().add_reader(sock.fileno(), self._readable)
 
     def _readable(self) -> None:
+        # Looking again at once is cheaper than a turn of the event loop, as long as there is more.
         for _ in range(_ROUNDS):
             count = self._batch.receive()
-            if count:
-                self._serve(count)
-            if count < SLOTS:
+            if not count:
                 return
+            self._serve(count)
 
     def _serve(self, count: int) -> None:
         """Everything here happens for every query: no call that is not needed."""
         batch = self._batch
-        queries, lengths, length_at = batch.queries, batch.lengths, batch.length_at
-        replies, sizes = batch.replies, batch.sizes
+        data, lengths, sizes = batch.data, batch.lengths, batch.sizes
         find = self._table.entries.get
         begun = time.perf_counter()
         now = time.monotonic()
-        fast = first = at = 0
-        for slot in range(count):
-            packet = bytes(queries[at : at + lengths[length_at[slot]]])
-            entry = find(packet[2:])
+        first = 0
+        whole = True
+        for slot, at, length_at, size_at in batch.slots[:count]:
+            after_id = at + 2
+            entry = find(bytes(data[after_id : at + lengths[length_at]]))
             if entry is not None and entry.until > now:
                 entry.times += 1
-                fast += 1
-                reply = packet[:2] + entry.take()
+                body = entry.take()
+                size = len(body)
+                data[after_id : after_id + size] = body
+                sizes[size_at] = size + 2
+                continue
+            whole = False
+            reply = self._compute(bytes(data[at : at + lengths[length_at]]), slot)
+            if reply:
+                data[at : at + len(reply)] = reply
+                sizes[size_at] = len(reply)
             else:
-                reply = self._compute(packet, slot)
-                if not reply:
-                    batch.send(first, slot)
-                    first = slot + 1
-                    at += SLOT_SIZE
-                    continue
-            size = len(reply)
-            replies[at : at + size] = reply
-            sizes[2 * slot + 1] = size
-            at += SLOT_SIZE
+                batch.send(first, slot)
+                first = slot + 1
         batch.send(first, count)
-        if fast == count:
+        if whole:
             self._front.fast_seconds += time.perf_counter() - begun
             self._front.fast_count += count
 
