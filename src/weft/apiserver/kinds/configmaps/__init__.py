@@ -1,3 +1,4 @@
+from weft.apiserver.kinds.configmaps.columns import COLUMNS, row
 from weft.apiserver.registry.kind import Kind
 from weft.cluster.objects.resource import CONFIGMAPS
 
@@ -5,4 +6,6 @@ KIND = Kind(
     CONFIGMAPS,
     "configmap",
     short_names=("cm",),
+    columns=COLUMNS,
+    row=row,
 )

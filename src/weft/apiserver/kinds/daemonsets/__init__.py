@@ -1,3 +1,4 @@
+from weft.apiserver.kinds.daemonsets.columns import COLUMNS, row
 from weft.apiserver.kinds.daemonsets.defaults import default_daemon_set
 from weft.apiserver.registry.kind import Kind
 from weft.cluster.objects.resource import DAEMON_SETS
@@ -10,4 +11,6 @@ KIND = Kind(
     status=True,
     generation=True,
     default=default_daemon_set,
+    columns=COLUMNS,
+    row=row,
 )

@@ -1,3 +1,4 @@
+from weft.apiserver.kinds.deployments.columns import COLUMNS, row
 from weft.apiserver.kinds.deployments.defaults import default_deployment
 from weft.apiserver.registry.kind import Kind
 from weft.cluster.objects.resource import DEPLOYMENTS
@@ -11,4 +12,6 @@ KIND = Kind(
     generation=True,
     scale=True,
     default=default_deployment,
+    columns=COLUMNS,
+    row=row,
 )

@@ -1,3 +1,4 @@
+from weft.apiserver.kinds.endpoints.columns import COLUMNS, row
 from weft.apiserver.kinds.endpoints.defaults import default_endpoints
 from weft.apiserver.registry.kind import Kind
 from weft.cluster.objects.resource import ENDPOINTS
@@ -7,4 +8,6 @@ KIND = Kind(
     "endpoints",
     short_names=("ep",),
     default=default_endpoints,
+    columns=COLUMNS,
+    row=row,
 )

@@ -1,3 +1,4 @@
+from weft.apiserver.kinds.endpointslices.columns import COLUMNS, row
 from weft.apiserver.kinds.endpointslices.defaults import default_endpoint_slice
 from weft.apiserver.registry.kind import Kind
 from weft.cluster.objects.resource import ENDPOINT_SLICES
@@ -7,4 +8,6 @@ KIND = Kind(
     "endpointslice",
     generation=True,
     default=default_endpoint_slice,
+    columns=COLUMNS,
+    row=row,
 )

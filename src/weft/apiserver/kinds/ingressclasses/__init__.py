@@ -1,3 +1,4 @@
+from weft.apiserver.kinds.ingressclasses.columns import COLUMNS, row
 from weft.apiserver.kinds.ingressclasses.defaults import default_ingress_class
 from weft.apiserver.registry.kind import Kind
 from weft.cluster.objects.resource import INGRESS_CLASSES
@@ -7,4 +8,6 @@ KIND = Kind(
     "ingressclass",
     generation=True,
     default=default_ingress_class,
+    columns=COLUMNS,
+    row=row,
 )

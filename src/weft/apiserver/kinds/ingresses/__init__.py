@@ -1,3 +1,4 @@
+from weft.apiserver.kinds.ingresses.columns import COLUMNS, row
 from weft.apiserver.kinds.ingresses.defaults import default_ingress
 from weft.apiserver.registry.kind import Kind
 from weft.cluster.objects.resource import INGRESSES
@@ -9,4 +10,6 @@ KIND = Kind(
     status=True,
     generation=True,
     default=default_ingress,
+    columns=COLUMNS,
+    row=row,
 )

@@ -1,3 +1,4 @@
+from weft.apiserver.kinds.namespaces.columns import COLUMNS, row
 from weft.apiserver.kinds.namespaces.defaults import default_namespace, prepare_create
 from weft.apiserver.kinds.verbs import VERBS
 from weft.apiserver.registry.kind import Kind, Subresource
@@ -12,4 +13,6 @@ KIND = Kind(
     subresources=(Subresource("finalize", "Namespace", ("update",)),),
     default=default_namespace,
     prepare_create=prepare_create,
+    columns=COLUMNS,
+    row=row,
 )

@@ -1,3 +1,4 @@
+from weft.apiserver.kinds.networkpolicies.columns import COLUMNS, row
 from weft.apiserver.kinds.networkpolicies.defaults import default_network_policy
 from weft.apiserver.registry.kind import Kind
 from weft.cluster.objects.resource import NETWORK_POLICIES
@@ -8,4 +9,6 @@ KIND = Kind(
     short_names=("netpol",),
     generation=True,
     default=default_network_policy,
+    columns=COLUMNS,
+    row=row,
 )

@@ -1,3 +1,4 @@
+from weft.apiserver.kinds.nodes.columns import COLUMNS, row
 from weft.apiserver.kinds.nodes.defaults import default_node
 from weft.apiserver.kinds.verbs import PROXY_VERBS
 from weft.apiserver.registry.kind import Kind, Subresource
@@ -11,4 +12,6 @@ KIND = Kind(
     status_on_create=True,
     subresources=(Subresource("proxy", "NodeProxyOptions", PROXY_VERBS),),
     default=default_node,
+    columns=COLUMNS,
+    row=row,
 )

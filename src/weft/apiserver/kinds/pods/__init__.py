@@ -1,3 +1,4 @@
+from weft.apiserver.kinds.pods.columns import COLUMNS, row
 from weft.apiserver.kinds.pods.defaults import default_pod
 from weft.apiserver.kinds.verbs import PROXY_VERBS
 from weft.apiserver.registry.kind import Kind, Subresource
@@ -23,4 +24,6 @@ KIND = Kind(
         Subresource("resize", "Pod", ("get", "patch", "update")),
     ),
     default=default_pod,
+    columns=COLUMNS,
+    row=row,
 )

@@ -1,3 +1,4 @@
+from weft.apiserver.kinds.replicasets.columns import COLUMNS, row
 from weft.apiserver.kinds.replicasets.defaults import default_replica_set
 from weft.apiserver.registry.kind import Kind
 from weft.cluster.objects.resource import REPLICA_SETS
@@ -11,4 +12,6 @@ KIND = Kind(
     generation=True,
     scale=True,
     default=default_replica_set,
+    columns=COLUMNS,
+    row=row,
 )

@@ -1,3 +1,4 @@
+from weft.apiserver.kinds.secrets.columns import COLUMNS, row
 from weft.apiserver.kinds.secrets.defaults import default_secret
 from weft.apiserver.registry.kind import Kind
 from weft.cluster.objects.resource import SECRETS
@@ -6,4 +7,6 @@ KIND = Kind(
     SECRETS,
     "secret",
     default=default_secret,
+    columns=COLUMNS,
+    row=row,
 )

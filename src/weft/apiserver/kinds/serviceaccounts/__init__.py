@@ -1,3 +1,4 @@
+from weft.apiserver.kinds.serviceaccounts.columns import COLUMNS, row
 from weft.apiserver.registry.kind import Kind, Subresource
 from weft.cluster.objects.resource import SERVICE_ACCOUNTS
 
@@ -6,4 +7,6 @@ KIND = Kind(
     "serviceaccount",
     short_names=("sa",),
     subresources=(Subresource("token", "TokenRequest", ("create",), "authentication.k8s.io", "v1"),),
+    columns=COLUMNS,
+    row=row,
 )

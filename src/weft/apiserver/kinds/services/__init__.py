@@ -1,5 +1,6 @@
 from weft.apiserver.kinds.rules.names import label
 from weft.apiserver.kinds.services.balancers import validate_status
+from weft.apiserver.kinds.services.columns import COLUMNS, row
 from weft.apiserver.kinds.services.defaults import default_service
 from weft.apiserver.kinds.services.updates import validate_update
 from weft.apiserver.kinds.services.validation import validate_service
@@ -23,4 +24,6 @@ KIND = Kind(
         "spec.clusterIP": lambda service: str(service["spec"].get("clusterIP", "")),
         "spec.type": lambda service: str(service["spec"].get("type", "")),
     },
+    columns=COLUMNS,
+    row=row,
 )
