@@ -1,0 +1,1 @@
+"""Garbage collection by ownerReferences: background, foreground and orphan ("Garbage Collection")."""

@@ -1,0 +1,1 @@
+"""Nodes that fall silent: conditions, taints, and pods that have to leave ("Taint-based Evictions")."""
