@@ -63,6 +63,12 @@ def test_names_that_could_be_syntax_are_refused(bad: str) -> None:
         goto(bad)
 
 
+@pytest.mark.parametrize("word", ["masquerade", "reject", "mark", "ip"])
+def test_words_of_nft_are_refused_as_names(word: str) -> None:
+    with pytest.raises(ValueError, match="is a word of nft's own"):
+        Chain(TABLE, word)
+
+
 @pytest.mark.parametrize("bad", ['say "x"', "back\\slash", "line\nbreak", "ü", "x" * 128])
 def test_comments_that_could_be_syntax_are_refused(bad: str) -> None:
     with pytest.raises(ValueError, match="comment"):

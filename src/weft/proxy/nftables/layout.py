@@ -1,8 +1,8 @@
 """The table `weft-proxy`: what is in it whatever Services there are. The same for IPv4 and IPv6.
 
     new connection ─► nat-prerouting, nat-output
-                        └─ @services      address . protocol . port ─► goto pick-3
-                             └─ pick-3    @endpoints  address . protocol . port . (random below 3) ─► endpoint . port
+                        └─ @services       address . protocol . port ─► goto pick-tcp-3
+                             └─ pick-tcp-3  @endpoints-tcp  address . port . (random below 3) ─► endpoint . port
 
     translated ─► nat-postrouting, nat-input
                     ├─ @sticky     original destination ─► jump record-10800: remember the client's endpoint
@@ -19,6 +19,7 @@ conntrack keeps. Chains are named for what they do and shared by all Services (s
 
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import Literal
 
 from weft.addresses import Prefix
 from weft.kernel.state.nft import (
@@ -31,6 +32,9 @@ from weft.kernel.state.nft import (
     DROP,
     FIB_SADDR_TYPE,
     L4PROTO,
+    SCTP_DPORT,
+    TCP_DPORT,
+    UDP_DPORT,
     Chain,
     Concat,
     Family,
@@ -58,7 +62,8 @@ from weft.kernel.state.nft import (
 
 TABLE_NAME = "weft-proxy"
 VERSION = 1
-PROTOCOLS = ("tcp", "udp", "sctp")
+Protocol = Literal["tcp", "udp", "sctp"]
+PROTOCOLS: dict[Protocol, Field] = {"tcp": TCP_DPORT, "udp": UDP_DPORT, "sctp": SCTP_DPORT}
 DSTNAT, FILTER, SRCNAT = -100, 0, 100
 
 
@@ -86,12 +91,11 @@ class Layout:
     def destination(self) -> Concat:
         return concat(daddr(self.family), L4PROTO, DPORT)
 
-    def slot(self, count: int, offset: int = 0) -> Concat:
-        return concat(*self.destination.fields, random_below(count, offset))
+    def endpoint(self, protocol: Protocol) -> Concat:
+        return concat(daddr(self.family), PROTOCOLS[protocol])
 
-    @property
-    def endpoint(self) -> Concat:
-        return concat(daddr(self.family), DPORT)
+    def slot(self, protocol: Protocol, count: int, offset: int = 0) -> Concat:
+        return concat(*self.endpoint(protocol).fields, random_below(count, offset))
 
     @property
     def original(self) -> Concat:
@@ -103,9 +107,8 @@ class Layout:
     def services(self) -> Map:
         return Map(self.table, "services", self.destination)
 
-    @property
-    def endpoints(self) -> Map:
-        return Map(self.table, "endpoints", self.slot(2), data=self.endpoint)
+    def endpoints(self, protocol: Protocol) -> Map:
+        return Map(self.table, f"endpoints-{protocol}", self.slot(protocol, 2), data=self.endpoint(protocol))
 
     @property
     def sources(self) -> Map:
@@ -115,11 +118,11 @@ class Layout:
     def sticky(self) -> Map:
         return Map(self.table, "sticky", self.destination)
 
-    @property
-    def affinity(self) -> Map:
+    def affinity(self, protocol: Protocol) -> Map:
         """Client and destination → endpoint, kept by the kernel itself."""
-        key = concat(saddr(self.family), *self.destination.fields)
-        return Map(self.table, "affinity", key, dynamic=True, timeout=10_800, size=1 << 20, data=self.endpoint)
+        end = self.endpoint(protocol)
+        name, key = f"affinity-{protocol}", concat(saddr(self.family), *end.fields)
+        return Map(self.table, name, key, dynamic=True, timeout=10_800, size=1 << 20, data=end)
 
     @property
     def hairpin(self) -> Set:
@@ -148,14 +151,15 @@ class Layout:
 
     def sets(self) -> tuple[Set, ...]:
         return (
-            self.services, self.endpoints, self.sources, self.sticky, self.affinity, self.hairpin,
-            self.refused, self.guarded, self.allowed, self.cluster_ips, self.service_ranges,
+            self.services, *map(self.endpoints, PROTOCOLS), self.sources, self.sticky,
+            *map(self.affinity, PROTOCOLS), self.hairpin, self.refused, self.guarded, self.allowed,
+            self.cluster_ips, self.service_ranges,
         )  # fmt: skip
 
     def observed_sets(self) -> tuple[Set, ...]:
         """Those whose elements say what is programmed."""
         return (
-            self.services, self.endpoints, self.sources, self.sticky, self.hairpin,
+            self.services, *map(self.endpoints, PROTOCOLS), self.sources, self.sticky, self.hairpin,
             self.refused, self.guarded, self.cluster_ips,
         )  # fmt: skip
 
@@ -173,7 +177,7 @@ class Layout:
 
     def _aftermath(self) -> list[Chain | Rule]:
         remember, translated = self.chain("remember"), self.chain("translated")
-        masquerade, from_host = self.chain("masquerade"), self.chain("masquerade-host")
+        masquerade, from_host = self.chain("masquerade-caller"), self.chain("masquerade-host")
         post = self.chain("nat-postrouting", Hook("nat", "postrouting", SRCNAT))
         into = self.chain("nat-input", Hook("nat", "input", SRCNAT))
         made: list[Chain | Rule] = [
@@ -204,7 +208,7 @@ class Layout:
         return [rule(translated, outside, *to_cluster_ip, comment="from outside the cluster to a ClusterIP")]
 
     def _refusal(self) -> list[Chain | Rule]:
-        reject, refuse, unassigned = self.chain("reject"), self.chain("refuse"), self.chain("unassigned")
+        reject, refuse, unassigned = self.chain("reject-caller"), self.chain("refuse"), self.chain("unassigned")
         new = Match(CT_STATE, "new")
         made: list[Chain | Rule] = [
             reject, refuse, unassigned,

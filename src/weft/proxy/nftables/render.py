@@ -10,10 +10,11 @@ from weft.kernel.state.nft import DROP, PROTOCOLS, Datum, Verdict, goto, jump
 from weft.proxy.endpoints import Endpoint
 from weft.proxy.model import Entry, Frontend
 from weft.proxy.nftables import chains
+from weft.proxy.nftables.layout import PROTOCOLS as LAYOUT_PROTOCOLS
 from weft.proxy.nftables.layout import Layout
 
-REJECT = goto("reject")
-MASQUERADE, MASQUERADE_HOST = goto("masquerade"), goto("masquerade-host")
+REJECT = goto("reject-caller")
+MASQUERADE, MASQUERADE_HOST = goto("masquerade-caller"), goto("masquerade-host")
 _NAMES = {number: name for name, number in PROTOCOLS.items()}
 
 
@@ -45,19 +46,23 @@ def frontend_of(key: bytes) -> Frontend:
     return Frontend(key[:width], _NAMES[key[width]], int.from_bytes(key[width + 4 : width + 6], "big"))
 
 
+def protocol_of(key: bytes) -> str:
+    return _NAMES[key[-8]]
+
+
 def target(end: Endpoint) -> bytes:
     return pack(f">{len(end.address)}sHxx", end.address, end.port)
 
 
-def program(entry: Entry, before: Programmed) -> Programmed:
+def program(protocol: str, entry: Entry, before: Programmed) -> Programmed:
     """What the kernel must hold for `entry`; endpoints that stay keep their slots, so that little changes."""
     bound = entry.local is not None and not entry.external
     cluster = seat(before.slots, map(target, (entry.local if bound else entry.cluster) or ()))
     local = seat(before.local_slots, map(target, () if bound else entry.local or ()))
     if entry.local is None or bound:
-        name = chains.pick(len(cluster)) if cluster else ""
+        name = chains.pick(protocol, len(cluster)) if cluster else ""
     else:
-        name = chains.local_policy(len(cluster), len(local)) if cluster or local else ""
+        name = chains.local_policy(protocol, len(cluster), len(local)) if cluster or local else ""
     if name and entry.affinity:
         name = chains.sticky(name)
     source = None
@@ -99,7 +104,7 @@ def elements(layout: Layout, key: bytes, held: Programmed) -> dict[str, dict[byt
     if held.verdict:
         found["services"] = {key: held.verdict}
     if held.slots or held.local_slots:
-        found["endpoints"] = dict(_slots(key, held))
+        found[f"endpoints-{protocol_of(key)}"] = dict(_slots(key[:-8] + key[-4:], held))
     if held.source:
         found["sources"] = {key: held.source}
     if held.sticky:
@@ -114,10 +119,11 @@ def elements(layout: Layout, key: bytes, held: Programmed) -> dict[str, dict[byt
     return found
 
 
-def _slots(key: bytes, held: Programmed) -> Iterator[tuple[bytes, Datum]]:
+def _slots(place: bytes, held: Programmed) -> Iterator[tuple[bytes, Datum]]:
+    """`place` is address and port: each protocol has a map of its own."""
     for offset, slots in ((0, held.slots), (chains.LOCAL, held.local_slots)):
         for number, end in enumerate(slots, offset):
-            yield key + pack("=I", number), end
+            yield place + pack("=I", number), end
 
 
 def shared(key: bytes, held: Programmed) -> Iterator[tuple[str, bytes]]:
@@ -133,9 +139,12 @@ def observed(maps: Mapping[str, Mapping[bytes, Datum]]) -> dict[bytes, Programme
     `sources`: `allowed` cannot be read back. ValueError where it is not what we could have left.
     """
     slots: dict[bytes, dict[int, bytes]] = {}
-    for key, end in maps["endpoints"].items():
-        assert isinstance(end, bytes)
-        slots.setdefault(key[:-4], {})[int.from_bytes(key[-4:], byteorder)] = end
+    for protocol in LAYOUT_PROTOCOLS:
+        middle = bytes((PROTOCOLS[protocol], 0, 0, 0))
+        for place, end in maps[f"endpoints-{protocol}"].items():
+            assert isinstance(end, bytes)
+            key = place[:-8] + middle + place[-8:-4]
+            slots.setdefault(key, {})[int.from_bytes(place[-4:], byteorder)] = end
     every = {*slots, *(key for name in ("services", "sources", "sticky", "refused") for key in maps[name])}
     return {
         key: Programmed(

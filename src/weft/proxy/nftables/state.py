@@ -10,7 +10,7 @@ from weft.kernel.state.nft import Datum, Set, Transaction
 from weft.proxy.model import Entry
 from weft.proxy.nftables import chains
 from weft.proxy.nftables.layout import Layout
-from weft.proxy.nftables.render import NOTHING, Programmed, elements, key_of, observed, program, shared
+from weft.proxy.nftables.render import NOTHING, Programmed, elements, key_of, observed, program, protocol_of, shared
 from weft.proxy.plan import Changes
 
 CHUNK = 4000
@@ -104,7 +104,7 @@ class TableState:
 
     def _change(self, key: bytes, entry: Entry | None, delta: _Delta) -> None:
         before = self.programmed.get(key, NOTHING)
-        after = program(entry, before) if entry else NOTHING
+        after = program(protocol_of(key), entry, before) if entry else NOTHING
         if before == after:
             return
         old, new = elements(self.layout, key, before), elements(self.layout, key, after)

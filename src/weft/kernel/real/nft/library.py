@@ -2,6 +2,7 @@
 
 import ctypes
 import functools
+import re
 from typing import Any
 
 from weft.kernel.nft import NftError
@@ -46,7 +47,7 @@ class Library:
         output = self._library.nft_ctx_get_output_buffer(self._context).decode()
         complaint = self._library.nft_ctx_get_error_buffer(self._context).decode()
         if status:
-            raise NftError(f"nftables: {explain(complaint)}")
+            raise NftError(f"nftables: {explain(complaint, commands)}")
         return str(output)
 
     def close(self) -> None:
@@ -55,14 +56,17 @@ class Library:
             self._context = None
 
 
-def explain(complaint: str) -> str:
-    """One line of what libnftables wrote: the first error, and the command that it points at."""
+def explain(complaint: str, commands: str) -> str:
+    """One line of what libnftables wrote (`<buffer>:3:5-9: Error: …`): the first error, and the command it is about."""
     lines = [line.strip() for line in complaint.splitlines() if line.strip(" ^~\t")]
     found = next((at for at, line in enumerate(lines) if "Error:" in line), None)
     if found is None:
         return " ".join(lines) or "failed without saying why"
     reason = lines[found].partition("Error:")[2].strip()
-    command = lines[found + 1][:200] if found + 1 < len(lines) else ""
+    place = re.search(r":(\d+):\d+", lines[found])
+    given = commands.splitlines()
+    line = int(place[1]) if place else 0
+    command = given[line - 1][:200] if 0 < line <= len(given) else ""
     if "Operation not permitted" in reason:
         reason += " (CAP_NET_ADMIN is needed: run as root)"
     if "Operation not supported" in reason or "Protocol not supported" in reason:

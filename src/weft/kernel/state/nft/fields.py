@@ -24,12 +24,25 @@ _WIDTH: dict[Kind, int] = {
     "ipv4": 4, "ipv6": 16, "proto": 1, "port": 2, "number": 4, "mark": 4, "interface": 16, "word": 0,
 }  # fmt: skip
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_./-]{0,127}")
+_RESERVED = frozenset(
+    re.findall(
+        r"\w+",
+        "accept add and arp at bridge chain comment constant continue counter create ct daddr delete describe device "
+        "dnat drop dup dynamic element ether exists export exthdr fib filter flags flow flush fwd goto hook iif "
+        "iifname inet insert interval ip ip6 jump last length limit list log map maps mark masquerade meta missing "
+        "monitor netdev notrack numgen object oif oifname osf performance policy prefix protocol queue quota redirect "
+        "reject rename replace reset return router rt ruleset saddr set sets size snat socket synproxy table tables "
+        "tcp timeout to tproxy type typeof udp update vlan vmap xor",
+    )
+)
 _INTERFACE = re.compile(r"[A-Za-z0-9_.:@-]{1,15}\*?")
 _WORD = re.compile(r"[a-z][a-z0-9-]{0,31}")
 
 
 def check_name(name: str, what: str) -> str:
     """`name`, if nft takes it as an identifier; ValueError otherwise."""
+    if name in _RESERVED:
+        raise ValueError(f"{what} {name!r}: is a word of nft's own (add another to it, as in my-{name})")
     if not _NAME.fullmatch(name):
         raise ValueError(f"{what} {name!r}: must begin with a letter and hold only letters, digits and _ . / -")
     return name
@@ -57,6 +70,8 @@ IP_SADDR, IP_DADDR = Field("ip saddr", "ipv4"), Field("ip daddr", "ipv4")
 IP6_SADDR, IP6_DADDR = Field("ip6 saddr", "ipv6"), Field("ip6 daddr", "ipv6")
 L4PROTO = Field("meta l4proto", "proto")
 SPORT, DPORT = Field("th sport", "port"), Field("th dport", "port")
+TCP_DPORT, UDP_DPORT, SCTP_DPORT = Field("tcp dport", "port"), Field("udp dport", "port"), Field("sctp dport", "port")
+"""Data of maps must be typed with one of these: libnftables 1.0.6 cannot read `th dport` back from the kernel there."""
 MARK, CT_MARK = Field("meta mark", "mark"), Field("ct mark", "mark")
 IIFNAME, OIFNAME = Field("iifname", "interface"), Field("oifname", "interface")
 CT_STATE, CT_STATUS = Field("ct state", "word"), Field("ct status", "word")

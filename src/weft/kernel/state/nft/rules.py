@@ -6,7 +6,7 @@ Only what Weft's components use has a class here; a new need is a new small clas
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from weft.kernel.state.nft.fields import Concat, Field, Value, check_comment, text_of
+from weft.kernel.state.nft.fields import Concat, Family, Field, Value, check_comment, text_of
 from weft.kernel.state.nft.objects import Chain, Map, Set, Verdict
 
 
@@ -105,11 +105,16 @@ class Reject:
     """Answers with an ICMP error. The default is port unreachable: TCP and UDP callers see ECONNREFUSED."""
 
     reason: str = "port-unreachable"
+    family: Family = "inet"
+    """Of the table; asked for where the reason is not the default."""
 
     def render(self) -> str:
         if self.reason == "tcp-reset":
             return "reject with tcp reset"
-        return f"reject with icmpx type {text_of('word', self.reason)}"
+        if self.reason == "port-unreachable":
+            return "reject"
+        kind = {"ip": "icmp", "ip6": "icmpv6"}.get(self.family, "icmpx")
+        return f"reject with {kind} type {text_of('word', self.reason)}"
 
 
 @dataclass(frozen=True, slots=True)
