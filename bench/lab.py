@@ -102,7 +102,8 @@ def main() -> None:
     weft("up", "--nodes", args.nodes)  # builds the images, once
     weft("down")
     results: dict[str, float] = {"up": weft("up", "--nodes", args.nodes)}
-    results |= {f"memory {name} MB": value for name, value in (sizes := memory()).items()}
+    sizes = memory()
+    results |= {f"memory {name} MB": value for name, value in sizes.items()}
     results["memory MB"] = sum(sizes.values())
     results |= measure_pods(f"/var/lib/weft/{NAME}/kubeconfig", args.pods)
     results["down"] = weft("down")
