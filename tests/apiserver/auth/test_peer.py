@@ -63,6 +63,12 @@ OBJECTS = [
     binding("b4", "gather", "User:eve"),
     binding("b5", "missing", "User:eve"),
     binding("b6", "missing", "User:eve", namespace="default", role_kind="Role"),
+    role(
+        "actor",
+        rule("impersonate:user-info", "users", ("authentication.k8s.io",), names="allowed"),
+        rule("impersonate-on:user-info:list", "pods"),
+    ),
+    binding("b9", "actor", "ServiceAccount:default/default"),
     binding("b7", "maker", "User:mak", namespace="default"),
 ]
 
@@ -226,6 +232,37 @@ def test_whoami_and_rules(both: tuple[Peer, Server]) -> None:
 
 def _rules(rules: list[Json]) -> list[str]:
     return sorted({json.dumps({key: sorted(value) for key, value in each.items()}, sort_keys=True) for each in rules})
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Impersonate_User": "root"},
+        {"Impersonate_User": "system:serviceaccount:ns:x"},
+        {"Impersonate_User": "system:node:n1"},
+        {"Impersonate_User": "system:node:N_1"},
+        {"Impersonate_User": "eve", "Impersonate_Group": "system:masters"},
+        {"Impersonate_User": "eve", "Impersonate_Extra_Scope": "x"},
+        {"Impersonate_User": "eve", "Impersonate_Extra_A.io%2fScope": "x"},
+        {"Impersonate_User": "eve", "Impersonate_Uid": "x"},
+        {"Impersonate_User": "allowed", "Impersonate_Uid": "x"},
+        {"Impersonate_User": "allowed", "Impersonate_Group": "system:masters"},
+        {"Impersonate_User": "allowed", "Impersonate_Extra_Scope": "x"},
+        {"Impersonate_User": "system:serviceaccount:ns:x", "Impersonate_Group": "g"},
+        {"Impersonate_Group": "g", "Impersonate_Uid": "u"},
+        {"Impersonate_Extra_Scope": "x"},
+    ],
+)
+def test_impersonation_refused(both: tuple[Peer, Server], headers: dict[str, str]) -> None:
+    """By the ServiceAccount default, who may be the user `allowed` and list pods so."""
+    peer, server = both
+    request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
+    token = peer.call("POST", "/api/v1/namespaces/default/serviceaccounts/default/token", request)["status"]["token"]
+    theirs = peer.call("GET", "/api/v1/pods", Authorization=f"Bearer {token}", **headers)
+    user = User("system:serviceaccount:default:default", groups=("system:serviceaccounts", "system:authenticated"))
+    pairs = [(name.replace("_", "-"), value) for name, value in headers.items()]
+    asked = Attributes("list", "", "v1", "pods")
+    assert _status(lambda: server.control.impersonate(user, pairs, asked)) == {"details": {}, **theirs}
 
 
 @pytest.mark.parametrize(

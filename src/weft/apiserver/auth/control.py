@@ -60,9 +60,9 @@ class AccessControl:
     async def authenticate(self, certificate: bytes | None, authorization: str) -> User:
         return await self._authenticator.authenticate(certificate, authorization)
 
-    def impersonate(self, user: User, headers: Iterable[tuple[str, str]]) -> User:
+    def impersonate(self, user: User, headers: Iterable[tuple[str, str]], request: Attributes | None = None) -> User:
         """As whom to judge the request: see `impersonation.impersonate`."""
-        return impersonate(user, headers, self.authorizer)
+        return impersonate(user, headers, self.authorizer, request)
 
     def authorize(self, user: User, attributes: Attributes) -> Decision:
         return self.authorizer.authorize(user, attributes)
