@@ -62,8 +62,9 @@ class Chain:
     async def _answer(self, info: RequestInfo, request: web.BaseRequest) -> web.StreamResponse:
         try:
             user = await self._who(request)
-            user = self._access.impersonate(user, request.headers.items())
-            self._access.demand(user, info.attributes())
+            asked = info.attributes()
+            user = self._access.impersonate(user, request.headers.items(), asked)
+            self._access.demand(user, asked)
             if info.is_resource:
                 return await self._resources.serve(info, user, request)
             return await self._documents.serve(info, request)

@@ -139,7 +139,7 @@ def status_object(error: ApiError) -> dict[str, Any]:
     }
     if error.reason:
         status["reason"] = error.reason
-    if error.details or error.code == 404:
+    if error.details or error.code in (403, 404):
         status["details"] = error.details
     status["code"] = error.code
     return status
