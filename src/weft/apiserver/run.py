@@ -86,11 +86,13 @@ async def _serve(settings: Config, registry: Registry, access: AccessControl, fa
     resources = Resources(registry, REVIEWS, access, streaming)
     chain = Chain(access, resources, documents, Metrics(metrics))
     server = web.Server(chain.handle, keepalive_timeout=_KEEP_ALIVE, handler_cancellation=True, access_log=None)
+    logging.getLogger("aiohttp.server").addFilter(without_content)
     host = None if settings.bind_address == "::" else settings.bind_address
     loop = asyncio.get_running_loop()
     try:
         listener = await loop.create_server(server, host, settings.secure_port, ssl=_tls(settings), backlog=1024)
     except OSError as error:
+        await streaming.close()
         raise ValueError(
             f"--secure-port {settings.secure_port}: cannot listen on {settings.bind_address}: {error.strerror}; "
             "stop what uses the port or choose another"
@@ -103,6 +105,14 @@ async def _serve(settings: Config, registry: Registry, access: AccessControl, fa
         listener.close()
         await server.shutdown(_DRAIN)
         await streaming.close()
+
+
+def without_content(record: logging.LogRecord) -> bool:
+    """A filter: what aiohttp says of a malformed request shows the request, bearer tokens included."""
+    if record.exc_info and record.exc_info[0]:
+        record.msg, record.args = f"{record.getMessage()}: {record.exc_info[0].__name__}", ()
+        record.exc_info = None
+    return True
 
 
 def _kubelet_tls(settings: Config) -> ssl.SSLContext:
