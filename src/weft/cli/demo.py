@@ -8,14 +8,12 @@ import yaml
 
 from weft.cli.progress import Progress
 from weft.cluster.errors import ApiError
-from weft.cluster.objects.resource import DEPLOYMENTS, PODS, SERVICES
+from weft.cluster.objects.resource import DEPLOYMENTS, PODS
 from weft.cluster.real import HttpCluster, load
 from weft.lab import machine, system
 from weft.lab.images.store import ImageStore
 from weft.lab.layout import Layout
 from weft.lab.machine import LabError
-
-_RESOURCES = {"Deployment": DEPLOYMENTS, "Service": SERVICES, "Pod": PODS}
 
 
 def run(layout: Layout, name: str) -> int:
@@ -52,7 +50,7 @@ async def _apply(layout: Layout) -> None:
     async with HttpCluster(load(layout.admin_kubeconfig), "weft-demo") as cluster:
         for obj in objects:
             obj["metadata"]["namespace"] = "default"
-        await system.ensure_objects(cluster, [(_RESOURCES[obj["kind"]], obj) for obj in objects])
+        await system.ensure_objects(cluster, objects)
         for _ in range(600):
             try:
                 deployment = await cluster.get(DEPLOYMENTS, "web", "default", as_=dict[str, Any])

@@ -112,7 +112,7 @@ async def _settled(config: LabConfig, layout: Layout, progress: Progress) -> Non
     from weft.cluster.objects.node import Node
     from weft.cluster.objects.resource import DEPLOYMENTS, NODES
     from weft.cluster.real import HttpCluster, load
-    from weft.dns.manifests import manifests
+    from weft.dns.manifests import objects
 
     deadline = time.monotonic() + _PATIENCE
     async with HttpCluster(load(layout.admin_kubeconfig), "weft-up") as cluster:
@@ -142,12 +142,10 @@ async def _settled(config: LabConfig, layout: Layout, progress: Progress) -> Non
 
         with progress.step("API server"):
             await until(answers, "the API server did not answer", "apiserver")
-            objects = manifests(
-                system.weft_image(),
-                cluster_ips=[str(address) for address in config.service_address(10)],
-                domain="cluster.local",
-            )
-            await system.ensure_objects(cluster, objects)
+            address = str(config.service_address(10)[0])
+            command = ("/usr/local/bin/weft", "dns")
+            dns = objects(system.weft_image(), address, "cluster.local", config.dual_stack, command=command)
+            await system.ensure_objects(cluster, dns)
         with progress.step(f"{config.nodes} nodes ready"):
             await until(ready, "the nodes did not become ready", "kubelet --node node1")
         with progress.step("cluster DNS"):

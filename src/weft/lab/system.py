@@ -1,5 +1,6 @@
 """The system's own images and objects: what a lab holds before its user says anything."""
 
+import contextlib
 import functools
 import hashlib
 from collections.abc import Callable, Iterable
@@ -8,7 +9,7 @@ from typing import Any
 
 from weft import __version__
 from weft.cluster.errors import AlreadyExists
-from weft.cluster.objects.resource import Resource
+from weft.cluster.objects.resource import BY_KIND
 from weft.cluster.port import Cluster
 from weft.lab.containerd import PAUSE_IMAGE
 from weft.lab.images.build import Definition, build
@@ -56,10 +57,8 @@ def system_images(report: Callable[[str], None]) -> Callable[[ImageStore], None]
     return work
 
 
-async def ensure_objects(cluster: Cluster, objects: Iterable[tuple[Resource, dict[str, Any]]]) -> None:
+async def ensure_objects(cluster: Cluster, objects: Iterable[dict[str, Any]]) -> None:
     """Creates what is missing; what is there stays as its users made it."""
-    for resource, obj in objects:
-        try:
-            await cluster.create(resource, obj)
-        except AlreadyExists:
-            pass
+    for obj in objects:
+        with contextlib.suppress(AlreadyExists):
+            await cluster.create(BY_KIND[obj["apiVersion"], obj["kind"]], obj)

@@ -57,3 +57,6 @@ SUBJECT_ACCESS_REVIEWS = Resource(
 INGRESSES = Resource("networking.k8s.io", "v1", "ingresses", "Ingress")
 INGRESS_CLASSES = Resource("networking.k8s.io", "v1", "ingressclasses", "IngressClass", namespaced=False)
 NETWORK_POLICIES = Resource("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy")
+
+BY_KIND = {(value.api_version, value.kind): value for value in list(globals().values()) if isinstance(value, Resource)}
+"""`("apps/v1", "Deployment")` → its resource, for manifests."""
