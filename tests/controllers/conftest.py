@@ -16,7 +16,7 @@ from weft.controllers.context import Context, Options
 async def eventually(holds: Callable[[], Awaitable[bool]], timeout: float = 10.0) -> None:
     """Waits until it holds; fails after `timeout` seconds."""
     async with asyncio.timeout(timeout):
-        while not await holds():  # noqa: ASYNC110 - what is waited for is elsewhere
+        while not await holds():
             await asyncio.sleep(0.02)
 
 
