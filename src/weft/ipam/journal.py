@@ -19,8 +19,10 @@ _DEAD_LINES = 1000
 
 
 class _Line(msgspec.Struct, omit_defaults=True):
+    """Without a value, the record is deleted."""
+
     key: str
-    value: msgspec.Raw | None = None
+    value: msgspec.Raw = msgspec.Raw()
 
 
 class Journal(Generic[T]):
@@ -85,10 +87,10 @@ class Journal(Generic[T]):
                 continue
             try:
                 line = msgspec.json.decode(text, type=_Line)
-                if line.value is None:
-                    self._records.pop(line.key, None)
-                else:
+                if bytes(line.value):
                     self._records[line.key] = self._decoder.decode(line.value)
+                else:
+                    self._records.pop(line.key, None)
             except msgspec.DecodeError as error:
                 _log.warning("line %d of %s is dropped: %s", number, self._path, error)
 
@@ -102,5 +104,5 @@ class Journal(Generic[T]):
 
 
 def _line(key: str, value: object) -> bytes:
-    encoded = None if value is None else msgspec.Raw(msgspec.json.encode(value))
-    return msgspec.json.encode(_Line(key, encoded)) + b"\n"
+    line = _Line(key) if value is None else _Line(key, msgspec.Raw(msgspec.json.encode(value)))
+    return msgspec.json.encode(line) + b"\n"
