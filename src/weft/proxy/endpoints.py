@@ -51,7 +51,7 @@ def candidates(
         numbers = [
             p.port
             for p in one.ports or ()
-            if p.port and (p.name or "") == port_name and (p.protocol or "TCP") == protocol
+            if p.port and 0 < p.port < 65536 and (p.name or "") == port_name and (p.protocol or "TCP") == protocol
         ]
         for number in numbers:
             for listed in one.endpoints or ():

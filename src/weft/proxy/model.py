@@ -18,6 +18,7 @@ from weft.proxy.endpoints import Endpoint, candidates, packed
 from weft.proxy.topology import Usable, usable
 
 Kind = Literal["ClusterIP", "NodePort", "ExternalIP", "LoadBalancer"]
+PROTOCOLS = ("TCP", "UDP", "SCTP")
 PROXY_NAME_LABEL = "service.kubernetes.io/service-proxy-name"
 HEADLESS_LABEL = "service.kubernetes.io/headless"
 DEFAULT_AFFINITY_SECONDS = 10_800
@@ -106,6 +107,9 @@ def entries(
         addresses = _addresses(service, cluster_ip, node, problems)
         sources = _sources(service, width, node, addresses["LoadBalancer"], problems)
         for port in service.spec.ports or ():
+            if port.protocol not in PROTOCOLS or not (0 < port.port < 65536 and 0 <= port.node_port < 65536):
+                problems.add(f"{service.metadata.key}: port {port.port}/{port.protocol} cannot be")
+                continue
             found = candidates(family_slices, port.name, port.protocol, node.name, problems.add)
             _port_entries(made, service, port, addresses, sources, usable_by(service, port, found, addresses, node))
     return made

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from weft.addresses import Prefix
 from weft.proxy.model import Entry, Frontend
 
 Changes = Mapping[Frontend, Entry | None]
@@ -27,8 +28,12 @@ class Mode(Protocol):
         """
         ...
 
-    def render(self, changes: Changes) -> str:
-        """What `apply` would do to an empty kernel, as text."""
+    def intact(self) -> bool:
+        """Whether what was programmed still seems to be there: a quick look, no listing."""
+        ...
+
+    def set_service_ranges(self, ranges: tuple[Prefix, ...]) -> None:
+        """Where Services have their addresses: what is not assigned there is dropped."""
         ...
 
     async def cleanup(self) -> None:

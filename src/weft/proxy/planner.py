@@ -26,6 +26,10 @@ class Planner:
     _holder: dict[Frontend, str] = field(default_factory=dict)
     _dirty: set[str] = field(default_factory=set)
 
+    def __len__(self) -> int:
+        """How many frontends there are."""
+        return len(self._holder)
+
     @property
     def pending(self) -> int:
         return len(self._dirty)
@@ -93,7 +97,12 @@ class Planner:
         service = self.services.get(key)
         if service is None:
             return {}
-        return entries(service, self._slices.get(key, {}).values(), self.node, self.problems)
+        try:
+            return entries(service, self._slices.get(key, {}).values(), self.node, self.problems)
+        except ValueError as error:
+            # A foreign server may hold what ours would refuse: the Service is left out, all others go on.
+            self.problems.add(f"{key}: {error}")
+            return {}
 
     def _claim(self, at: Frontend, key: str) -> None:
         holder = self._holder.setdefault(at, key)

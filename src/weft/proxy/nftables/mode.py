@@ -52,11 +52,20 @@ class NftablesMode:
                 self._nft.apply(whole)
         return stale
 
+    def intact(self) -> bool:
+        """Only our own generation of the table has its comment, chains and sets."""
+        for table in self._tables.values():
+            state = self._nft.observe(table.layout.table)
+            if table.begun and (state is None or not table.known(state.comment, state.chains, state.sets)):
+                return False
+        return True
+
     def set_service_ranges(self, ranges: tuple[Prefix, ...]) -> None:
-        """Where Services have their addresses: what is not assigned there is dropped."""
+        """A table that is yet to be made gets them when it is."""
         self._service_ranges = ranges
         for table in self._tables.values():
-            self._nft.apply(self._ranges(table.layout))
+            if table.begun:
+                self._nft.apply(self._ranges(table.layout))
 
     def _ranges(self, layout: Layout) -> Transaction:
         wanted = [one for one in self._service_ranges if (one.version == 4) == (layout.family == "ip")]
@@ -91,12 +100,13 @@ class NftablesMode:
         _log.info("made table %s", layout.table.text)
         return None
 
-    def render(self, changes: Changes) -> str:
+    @staticmethod
+    def render(tables: Iterable[Layout], changes: Changes) -> str:
+        """All that a node without tables would be given, as text for `nft -f`."""
         parts = []
-        for width, table in self._tables.items():
-            fresh = TableState(table.layout)
-            parts.append(table.layout.skeleton().render())
-            for step in fresh.steps(_of_width(changes, width)):
+        for layout in tables:
+            parts.append(layout.skeleton().render())
+            for step in TableState(layout).steps(_of_width(changes, 4 if layout.family == "ip" else 16)):
                 parts.append(step.chains.render() + step.elements.render())
         return "".join(parts)
 

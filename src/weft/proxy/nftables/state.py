@@ -69,11 +69,18 @@ class TableState:
         self._unclaimed: set[tuple[str, bytes]] = set()
         """Shared elements that the kernel holds and no Frontend has asked for yet."""
         self._guard_unknown = False
+        self.begun = False
+        """Whether the kernel has the table."""
+
+    def known(self, comment: str, chains: frozenset[str], sets: frozenset[str]) -> bool:
+        """Whether a table with these looks like the one that was made."""
+        return comment == self.layout.comment() and chains >= self.chains and sets >= self._sets.keys()
 
     def take_over(self, known_chains: frozenset[str], maps: Mapping[str, Mapping[bytes, Datum]]) -> None:
         """Begins with what the kernel holds. ValueError where that is not what we could have left."""
         self.programmed = observed(maps)
         self.chains = set(known_chains)
+        self.begun = True
         self._references = {}
         self._unclaimed = {(name, key) for name in ("cluster-ips", "hairpin") for key in maps[name]}
         self._guard_unknown = bool(maps["guarded"])
