@@ -136,7 +136,6 @@ def _container(image: str, command: Sequence[str]) -> Object:
         "imagePullPolicy": "IfNotPresent",
         "command": list(command),
         "args": ["-conf", "/etc/coredns/Corefile"],
-        "env": [{"name": "POD_IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}],
         "resources": {"limits": {"memory": "170Mi"}, "requests": {"cpu": "50m", "memory": "40Mi"}},
         "volumeMounts": [{"name": "config-volume", "mountPath": "/etc/coredns", "readOnly": True}],
         "ports": [

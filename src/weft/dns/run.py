@@ -6,7 +6,6 @@ weft dns -conf Corefile -dns.port 1053 --kubeconfig ~/.kube/config
 import argparse
 import asyncio
 import logging
-import os
 import socket
 import sys
 from collections.abc import Callable
@@ -117,8 +116,6 @@ def connector(kubeconfig: str, context: str = "") -> Callable[[], Cluster]:
 def local_addresses() -> tuple[str, ...]:
     """The addresses that this machine speaks from, of each family; nothing is sent to find out."""
     found = []
-    if pod := os.environ.get("POD_IP"):
-        return tuple(address.strip() for address in pod.split(","))
     for family, target in ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")):
         with socket.socket(family, socket.SOCK_DGRAM) as probe:
             try:

@@ -20,8 +20,10 @@ def from_text(text: str) -> bytes:
     label = bytearray()
     raw = text.encode("utf-8", "surrogateescape")
     index = 0
+    ended = False
     while index < len(raw):
         char = raw[index]
+        ended = char == 0x2E
         if char == 0x5C:
             value, index = _escape(raw, index, text)
             label.append(value)
@@ -32,7 +34,7 @@ def from_text(text: str) -> bytes:
         else:
             label.append(char)
             index += 1
-    if label or not text.endswith(".") or text.endswith("\\."):
+    if not ended:
         labels.append(bytes(label))
     return join(labels, ROOT)
 

@@ -23,7 +23,7 @@ class Entry:
         self.take: Callable[[], bytes] = endless.__next__
         self.until = until
         """Time (of the loop's clock) at which the bytes are no longer right."""
-        self.tags = tags
+        self.tags = tuple(dict.fromkeys(tags))
         self.times = 0
         """Times it was given since the last count."""
         self.labels = labels

@@ -37,7 +37,8 @@ class Listener:
         try:
             for one in hosts:
                 try:
-                    sockets += [_bind(one, port, kind, shared) for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM)]
+                    for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
+                        sockets.append(_bind(one, port, kind, shared))
                 except OSError as error:
                     if one == "::" and error.errno in (97, 99):  # a kernel or namespace without IPv6
                         continue
