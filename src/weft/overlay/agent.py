@@ -75,6 +75,15 @@ class Agent:
             self._members[key] = after
         self.trigger()
 
+    def close(self) -> None:
+        """Everything stays as it is in the kernel: pods run on while the agent does not."""
+        self._network.close()
+        self._nft.close()
+
+    def forget(self) -> None:
+        """The next step reads the kernel instead of trusting what was applied last."""
+        self._applied = None
+
     async def step(self) -> None:
         """Raises ExceptionGroup or KernelError where not all could be done; what could was done."""
         began = time.perf_counter()

@@ -23,6 +23,7 @@ from weft.overlay.model import Member, PodNetwork
 
 _FORWARD = {4: "net/ipv4/ip_forward", 6: "net/ipv6/conf/all/forwarding"}
 _BRIDGE_CALLS = {4: "net/bridge/bridge-nf-call-iptables", 6: "net/bridge/bridge-nf-call-ip6tables"}
+_ROUTER = ip_interface("fe80::1/64")
 BRIDGE_FILTERING = _BRIDGE_CALLS[4]
 """Exists where br_netfilter is there."""
 
@@ -48,15 +49,20 @@ def plan(network: PodNetwork, *, node: str, bridge: str, mtu: int, bridge_filter
     settings = Settings(bridge, ranges, mtu, routed=not bridge_filtering)
     state = NetworkState(
         links=(Link(bridge, Bridge(), mtu=mtu, mac=bridge_mac(settings)),),
-        addresses=tuple(_gateway_address(bridge, prefix) for prefix in ranges),
+        addresses=_bridge_addresses(bridge, ranges),
         routes=routes,
         sysctls=_sysctls(ranges, bridge, bridge_filtering),
     )
     return Plan(state, settings, "", problems)
 
 
-def _gateway_address(bridge: str, prefix: Prefix) -> LinkAddress:
-    return LinkAddress(bridge, ip_interface((gateway(prefix), prefix.prefixlen)))
+def _bridge_addresses(bridge: str, ranges: Sequence[Prefix]) -> tuple[LinkAddress, ...]:
+    found = [LinkAddress(bridge, ip_interface((gateway(prefix), prefix.prefixlen))) for prefix in ranges]
+    if any(prefix.version == 6 for prefix in ranges):
+        # A router asks for neighbours from its link-local address (ndisc_send_ns), and the kernel's own one is still
+        # being checked for duplicates up to two seconds after the first pod's link brings the bridge up.
+        found.append(LinkAddress(bridge, _ROUTER))
+    return tuple(found)
 
 
 def _sysctls(ranges: Sequence[Prefix], bridge: str, bridge_filtering: bool) -> tuple[Sysctl, ...]:

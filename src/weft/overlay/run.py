@@ -65,6 +65,7 @@ async def _serve(settings: Config, cluster: Cluster, health_address: str, health
             report_ready=condition.Reporter(cluster, _now),
             bridge_filtering=_has_bridge_filtering(),
         )
+        stack.callback(agent.close)
         nodes = Reflector(cluster, NODES, Node, agent.node_changed)
         loop = Loop(agent.step, name="pod network", quiet=_QUIET_SECONDS, resync=60)
         agent.trigger = loop.trigger

@@ -92,6 +92,7 @@ class WeftPlugin:
     def close(self) -> None:
         self._reaper.close()
         self._node.close()
+        self._journal.close()
 
     @property
     def addresses_in_use(self) -> tuple[int, ...]:

@@ -38,6 +38,7 @@ class Reaper:
         self._wake.set()
         if self._thread.is_alive():
             self._thread.join()
+        self._network.close()
 
     def add(self, record: Attachment) -> None:
         """The link of `record` is in the group already."""
