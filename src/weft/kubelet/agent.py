@@ -17,6 +17,7 @@ _RELIST = 10.0
 """Seconds between looks at everything, while events flow; they make up for an event that got lost."""
 _POLL = 1.0
 _NETWORK_WAIT = 0.2
+_LOOKS = (0.005, 0.05, 0.3)
 
 _Shape = frozenset[tuple[str, str]]
 _log = logging.getLogger(__name__)
@@ -92,7 +93,12 @@ class PodAgent:
         self._shapes.pop(uid, None)
 
     def _event(self, container_id: str) -> None:
-        """A container started or ended; the runtime tells its id only."""
+        """A container ended. The runtime tells so a moment before its own lists show it: look more than once."""
+        loop = asyncio.get_running_loop()
+        for delay in _LOOKS:
+            loop.call_later(delay, self._ended, container_id)
+
+    def _ended(self, container_id: str) -> None:
         uid = self._owners.get(container_id)
         if uid is None:
             for worker in self.workers.values():
@@ -100,6 +106,10 @@ class PodAgent:
             uid = self._owners.get(container_id)
         if uid is not None:
             self.wake(uid)
+            return
+        for worker in self.workers.values():
+            if worker.busy:  # it may just have started that container, and not looked yet
+                worker.wake()
 
     def _learn(self, uid: str, record: PodRecord) -> None:
         self._owners |= {container.id: uid for container in record.containers}

@@ -10,7 +10,10 @@ from pathlib import Path
 
 from weft.kubelet.pods.resources import PERIOD
 
-_V1 = ("cpu", "cpuacct", "cpuset", "memory", "pids", "blkio", "devices", "freezer", "systemd", "hugetlb", "perf_event")
+_V1 = (
+    "cpu", "cpuacct", "cpuset", "memory", "pids", "blkio", "devices", "freezer", "systemd", "hugetlb", "perf_event",
+    "unified",
+)  # fmt: skip
 _V2_WANTED = ("cpuset", "cpu", "io", "memory", "pids", "hugetlb")
 
 

@@ -229,4 +229,5 @@ def _plain_container(item: Any, status: Any = None) -> ContainerRecord:
 
 def _image(item: Any) -> ImageFacts:
     reference = item.repo_digests[0] if item.repo_digests else item.id
-    return ImageFacts(item.id, reference, item.size, item.uid.value if item.HasField("uid") else None, item.username)
+    user = item.uid.value if item.HasField("uid") else None
+    return ImageFacts(item.id, reference, (*item.repo_digests, *item.repo_tags), item.size, user, item.username)

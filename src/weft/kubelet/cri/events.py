@@ -12,7 +12,8 @@ from typing import Any
 from weft.kubelet.cri.client import Runtime
 
 _METHOD = "/containerd.services.events.v1.Events/Subscribe"
-_TOPICS = ("/tasks/exit", "/tasks/oom", "/tasks/start")
+_ENDED = b"/tasks/delete"
+"""Comes after /tasks/exit, when containerd's CRI service has noticed the exit, too."""
 _log = logging.getLogger(__name__)
 
 
@@ -54,13 +55,13 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
 
 
 def container_of(envelope: bytes) -> str:
-    """The id of the container whose task started, ended or ran out of memory; "" for any other event.
+    """The id of the container that ended; "" for any other event.
 
-    Envelope: 3 topic, 4 event (Any: 2 value); in TaskStart, TaskExit and TaskOOM field 1 is the container's id.
+    Envelope: 3 topic, 4 event (Any: 2 value); in TaskDelete field 1 is the container's id.
     """
     outer = dict(fields(envelope))
     topic, event = outer.get(3, b""), outer.get(4, b"")
-    if not isinstance(topic, bytes) or not isinstance(event, bytes) or topic.decode() not in _TOPICS:
+    if topic != _ENDED or not isinstance(event, bytes):
         return ""
     payload = dict(fields(event)).get(2, b"")
     identity = dict(fields(payload)).get(1, b"") if isinstance(payload, bytes) else b""
@@ -68,7 +69,7 @@ def container_of(envelope: bytes) -> str:
 
 
 async def follow(runtime: Runtime, on_container: Callable[[str], None], on_stream: Callable[[bool], None]) -> None:
-    """Calls `on_container` with the id of each container that changed, until cancelled.
+    """Calls `on_container` with the id of each container that ended, until cancelled.
 
     `on_stream` tells whether events flow; while they do not, the caller has to poll.
     """

@@ -91,6 +91,8 @@ class ImageFacts:
     id: str
     reference: str
     """The digest by which it is known (`docker.io/library/nginx@sha256:…`), or its id where it has none."""
+    names: tuple[str, ...] = ()
+    """Tags and digests."""
     size: int = 0
     uid: int | None = None
     username: str = ""

@@ -149,4 +149,4 @@ def node_info(facts: MachineFacts, runtime_version: str) -> dict[str, str]:
 def image_list(images: Sequence[ImageFacts]) -> list[dict[str, Any]]:
     """The fifty largest, as upstream reports them."""
     largest = sorted(images, key=lambda image: -image.size)[:50]
-    return [{"names": [image.reference], "sizeBytes": image.size} for image in largest]
+    return [{"names": list(image.names or (image.reference,))[:5], "sizeBytes": image.size} for image in largest]

@@ -72,6 +72,11 @@ class PodWorker:
         """The status that was told last."""
         return self._status
 
+    @property
+    def busy(self) -> bool:
+        """In the middle of a step."""
+        return self._action is not None
+
     def waits(self, container: str) -> str:
         """Why the container waits to be started; "" where it does not."""
         waiting = self._waiting.get(container)
