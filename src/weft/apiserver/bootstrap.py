@@ -1,6 +1,5 @@
 """What every cluster begins with: namespaces, the roles of access control, and the Service `kubernetes`."""
 
-import logging
 from ipaddress import ip_address
 from typing import Any
 
@@ -9,10 +8,7 @@ from weft.apiserver import auth
 from weft.apiserver.auth.access import User
 from weft.apiserver.registry.kind import Object
 from weft.apiserver.registry.registry import Change, Registry
-from weft.cluster.errors import AlreadyExists
 from weft.cluster.objects.resource import ENDPOINT_SLICES, ENDPOINTS, NAMESPACES, SERVICES, Resource
-
-log = logging.getLogger(__name__)
 
 _NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
 _SELF = User("system:apiserver", groups=("system:masters",))
@@ -31,12 +27,11 @@ async def prepare(registry: Registry, service_range: Prefix, address: str, port:
 
 async def _ensure(registry: Registry, resource: Resource, obj: Object) -> bool:
     """Whether it was missing."""
-    kind = registry.kinds[resource]
-    obj = {"kind": resource.kind, "apiVersion": resource.api_version, **obj}
-    try:
-        await registry.create(kind, obj["metadata"].get("namespace", ""), obj, registry.context(_SELF))
-    except AlreadyExists:
+    meta = obj["metadata"]
+    if registry.reader.get(resource, meta["name"], meta.get("namespace", "")) is not None:
         return False
+    obj = {"kind": resource.kind, "apiVersion": resource.api_version, **obj}
+    await registry.create(registry.kinds[resource], meta.get("namespace", ""), obj, registry.context(_SELF))
     return True
 
 

@@ -29,30 +29,34 @@ class Config:
     """None: nothing outlives the process."""
 
 
+def _path(text: str) -> Path | None:
+    return Path(text) if text else None
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     flag = parser.add_argument
     flag("--bind-address", default="0.0.0.0", metavar="ADDRESS", help="listen here (default: %(default)s)")
     flag("--secure-port", type=int, default=6443, metavar="PORT", help="HTTPS port (default: %(default)s)")
     flag("--advertise-address", default="", metavar="ADDRESS", help="the address of the Service `kubernetes`")
-    flag("--tls-cert-file", type=Path, required=True, metavar="FILE", help="serving certificate")
-    flag("--tls-private-key-file", type=Path, required=True, metavar="FILE", help="and its key")
-    flag("--client-ca-file", type=Path, metavar="FILE", help="who signs client certificates")
+    flag("--tls-cert-file", type=_path, required=True, metavar="FILE", help="serving certificate")
+    flag("--tls-private-key-file", type=_path, required=True, metavar="FILE", help="and its key")
+    flag("--client-ca-file", type=_path, metavar="FILE", help="who signs client certificates")
     flag("--service-cluster-ip-range", default="10.96.0.0/12", metavar="CIDR[,CIDR]", help="(default: %(default)s)")
     flag("--service-node-port-range", default="30000-32767", metavar="A-B", help="(default: %(default)s)")
     flag(
         "--service-account-key-file",
-        type=Path,
+        type=_path,
         action="append",
         default=[],
         metavar="FILE",
         help="also accept tokens signed with this key; repeatable",
     )
-    flag("--service-account-signing-key-file", type=Path, required=True, metavar="FILE", help="signs tokens")
+    flag("--service-account-signing-key-file", type=_path, required=True, metavar="FILE", help="signs tokens")
     flag("--service-account-issuer", default=DEFAULT_ISSUER, metavar="URL", help="(default: %(default)s)")
-    flag("--kubelet-client-certificate", type=Path, metavar="FILE", help="how the server shows itself to kubelets")
-    flag("--kubelet-client-key", type=Path, metavar="FILE", help="and its key")
-    flag("--kubelet-certificate-authority", type=Path, metavar="FILE", help="who signs kubelets' certificates")
-    flag("--data", type=Path, metavar="FILE", help="the store, an SQLite database; without it nothing is kept")
+    flag("--kubelet-client-certificate", type=_path, metavar="FILE", help="how the server shows itself to kubelets")
+    flag("--kubelet-client-key", type=_path, metavar="FILE", help="and its key")
+    flag("--kubelet-certificate-authority", type=_path, metavar="FILE", help="who signs kubelets' certificates")
+    flag("--data", type=_path, metavar="FILE", help="the store, an SQLite database; without it nothing is kept")
 
 
 def parse(args: argparse.Namespace) -> Config:

@@ -54,7 +54,11 @@ async def run(args: argparse.Namespace) -> int:
 
 def _journal(settings: Config) -> Journal:
     if settings.data:
-        settings.data.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            settings.data.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            why = f"cannot make its directory: {error.strerror}; name a file on a local disk"
+            raise ValueError(f"--data {settings.data}: {why}") from None
     return Journal(settings.data)
 
 

@@ -133,7 +133,7 @@ async def test_a_store_that_cannot_be_written_stops(tmp_path: Path) -> None:
 
 def test_files_that_cannot_serve(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("not a database, but long enough to be taken for one" * 50)
-    with pytest.raises(ValueError, match="--data .*text"):
+    with pytest.raises(ValueError, match=r"--data .*text"):
         Journal(tmp_path / "text")
     with pytest.raises(ValueError, match="--data"):
         Journal(tmp_path / "missing" / "db")

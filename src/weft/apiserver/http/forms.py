@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from weft.apiserver import tables
 from weft.apiserver.http.negotiate import Output
 from weft.apiserver.registry.kind import Kind, Object
 from weft.apiserver.storage.record import decode, encode
@@ -25,8 +26,6 @@ def partial(data: bytes) -> bytes:
 def one(kind: Kind, data: bytes, output: Output, include: str, now: float) -> bytes:
     """A single object's bytes in the form of `output`."""
     if output.form == "table":
-        from weft.apiserver import tables
-
         obj = decode(data)
         version = obj.get("metadata", {}).get("resourceVersion", "")
         return encode(tables.table(kind, [obj], version, include, now))
@@ -40,8 +39,6 @@ def listing(
 ) -> bytes:
     """A list's bytes, made of its items' bytes."""
     if output.form == "table":
-        from weft.apiserver import tables
-
         made: Object = tables.table(kind, [decode(item) for item in items], meta["resourceVersion"], include, now)
         made["metadata"] = meta
         return encode(made)

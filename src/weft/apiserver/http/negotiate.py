@@ -1,7 +1,6 @@
 """In which form a client wants its reply (the Accept header). Pure."""
 
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import Literal
 
 from weft.apiserver.registry import failures
@@ -12,7 +11,7 @@ ACCEPTED = ("application/json", "application/yaml")
 """What 406 lists."""
 _JSON = ("application/json", "application/*", "*/*")
 _PROFILES: dict[str, Form] = {
-    **({"Table": "table"} if find_spec("weft.apiserver.tables") else {}),
+    "Table": "table",
     "PartialObjectMetadata": "partial",
     "PartialObjectMetadataList": "partial_list",
 }
