@@ -18,6 +18,7 @@ from weft.apiserver.http.chain import Chain, Metrics
 from weft.apiserver.http.documents import Documents
 from weft.apiserver.http.router import Resources
 from weft.apiserver.kinds import KINDS, REVIEWS
+from weft.apiserver.kinds.pods.admission import PodAdmission
 from weft.apiserver.kinds.services.admission import ServiceAllocation
 from weft.apiserver.proxy.streaming import Streaming, kubelet_tls
 from weft.apiserver.registry.admission import Admission
@@ -64,7 +65,7 @@ def _journal(settings: Config) -> Journal:
 
 def _admissions(settings: Config, access: AccessControl) -> Sequence[Admission]:
     services = ServiceAllocation(settings.service_ranges, settings.node_ports)
-    return (NamespaceLifecycle(), access, services)
+    return (NamespaceLifecycle(), PodAdmission(), access, services)
 
 
 def _access_control(settings: Config) -> AccessControl:
