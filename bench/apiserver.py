@@ -187,6 +187,8 @@ async def measure(port: int, pki: Pki, connections: int, seconds: float) -> dict
     namespace = {"kind": "Namespace", "apiVersion": "v1", "metadata": {"name": "bench"}}
     first = await client.connect()
     await first.call("POST", "/api/v1/namespaces", json.dumps(namespace).encode())
+    account = {"kind": "ServiceAccount", "apiVersion": "v1", "metadata": {"name": "default"}}
+    await first.call("POST", "/api/v1/namespaces/bench/serviceaccounts", json.dumps(account).encode())
     maps, pods = "/api/v1/namespaces/bench/configmaps", "/api/v1/namespaces/bench/pods"
     found: dict[str, Any] = {}
     found["watch latency"] = await watch_latency(client)
@@ -194,13 +196,15 @@ async def measure(port: int, pki: Pki, connections: int, seconds: float) -> dict
         connections, seconds, lambda n: ("POST", maps, config_map(f"map-{n:07d}"))
     )
     found["create Pod"] = await client.load(connections, seconds, lambda n: ("POST", pods, pod(f"pod-{n:07d}")))
-    patch = json.dumps({"metadata": {"annotations": {"n": "%d"}}})
     found["update ConfigMap"] = await client.load(
         connections,
         seconds,
-        lambda n: ("PUT", f"{maps}/map-{n % 500 + 1:07d}", config_map(f"map-{n % 500 + 1:07d}").replace(b"xx", b"x%d" % n, 1)),
+        lambda n: (
+            "PUT",
+            f"{maps}/map-{n % 500 + 1:07d}",
+            config_map(f"map-{n % 500 + 1:07d}").replace(b"xx", b"x%d" % n, 1),
+        ),
     )
-    del patch
     found["get ConfigMap"] = await client.load(
         connections, seconds, lambda n: ("GET", f"{maps}/map-{n % 500 + 1:07d}", b"")
     )

@@ -23,6 +23,7 @@ from weft.apiserver.http.chain import Chain, Metrics
 from weft.apiserver.http.documents import Documents
 from weft.apiserver.http.router import Resources
 from weft.apiserver.kinds import KINDS, REVIEWS
+from weft.apiserver.kinds.pods.admission import PodAdmission
 from weft.apiserver.kinds.services.admission import ServiceAllocation
 from weft.apiserver.proxy.streaming import Streaming, kubelet_tls
 from weft.apiserver.registry.namespaces import NamespaceLifecycle
@@ -120,7 +121,7 @@ async def serving(data: Path | None = None) -> AsyncIterator[Server]:
     store = Store(Journal(data), {storage_name(kind): kind.selectable for kind in KINDS}, lambda: None)
     access = OpenAccess(load_signing_key(signing_key()))
     services = ServiceAllocation((ip_network("10.96.0.0/16"),))
-    registry = Registry(store, KINDS, (NamespaceLifecycle(), access, services))
+    registry = Registry(store, KINDS, (NamespaceLifecycle(), access, services, PodAdmission()))
     await bootstrap.prepare(registry, ip_network("10.96.0.0/16"), "192.0.2.1", 6443)
     metrics = CollectorRegistry()
     streaming = Streaming(registry.reader, access, kubelet_tls(None, None, None))
@@ -131,7 +132,9 @@ async def serving(data: Path | None = None) -> AsyncIterator[Server]:
     port = listener.sockets[0].getsockname()[1]
     connector = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(connector=connector, auto_decompress=True) as session:
-        yield Server(registry, store, session, f"http://127.0.0.1:{port}")
+        running = Server(registry, store, session, f"http://127.0.0.1:{port}")
+        await running.made("/api/v1/namespaces/default/serviceaccounts", {"metadata": {"name": "default"}})
+        yield running
     listener.close()
     await server.shutdown(1)
     await streaming.close()

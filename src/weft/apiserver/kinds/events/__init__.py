@@ -2,10 +2,11 @@
 
 from weft.apiserver.kinds.events.columns import COLUMNS, row
 from weft.apiserver.kinds.events.forms import to_core, to_events
+from weft.apiserver.kinds.events.selectable import SELECTABLE
 from weft.apiserver.registry.kind import Kind
 from weft.cluster.objects.resource import CORE_EVENTS, EVENTS
 
-KIND = Kind(CORE_EVENTS, "event", short_names=("ev",), columns=COLUMNS, row=row)
+KIND = Kind(CORE_EVENTS, "event", short_names=("ev",), selectable=SELECTABLE, columns=COLUMNS, row=row)
 GROUP_KIND = Kind(
     EVENTS,
     "event",

@@ -13,6 +13,7 @@ KIND = Kind(
     subresources=(Subresource("finalize", "Namespace", ("update",)),),
     default=default_namespace,
     prepare_create=prepare_create,
+    selectable={"status.phase": lambda namespace: str((namespace.get("status") or {}).get("phase") or "")},
     columns=COLUMNS,
     row=row,
 )

@@ -12,6 +12,7 @@ KIND = Kind(
     status_on_create=True,
     subresources=(Subresource("proxy", "NodeProxyOptions", PROXY_VERBS),),
     default=default_node,
+    selectable={"spec.unschedulable": lambda node: str(bool((node.get("spec") or {}).get("unschedulable"))).lower()},
     columns=COLUMNS,
     row=row,
 )

@@ -1,5 +1,6 @@
 from weft.apiserver.kinds.pods.columns import COLUMNS, row
 from weft.apiserver.kinds.pods.defaults import default_pod
+from weft.apiserver.kinds.pods.selectable import SELECTABLE
 from weft.apiserver.kinds.verbs import PROXY_VERBS
 from weft.apiserver.registry.kind import Kind, Subresource
 from weft.cluster.objects.resource import PODS
@@ -24,6 +25,7 @@ KIND = Kind(
         Subresource("resize", "Pod", ("get", "patch", "update")),
     ),
     default=default_pod,
+    selectable=SELECTABLE,
     columns=COLUMNS,
     row=row,
 )

@@ -7,6 +7,7 @@ KIND = Kind(
     SECRETS,
     "secret",
     default=default_secret,
+    selectable={"type": lambda secret: str(secret.get("type") or "")},
     columns=COLUMNS,
     row=row,
 )
