@@ -5,9 +5,9 @@ import shlex
 from pathlib import Path
 
 import pytest
+from tests.dns.conftest import World, free_port
 
 import weft.dns
-from tests.dns.conftest import World, free_port
 from weft.dns.plugins import PLUGINS
 
 FOLDER = Path(weft.dns.__file__).parent

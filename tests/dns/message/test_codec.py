@@ -2,13 +2,13 @@
 
 import dns.edns
 import dns.flags
-import dns.message
 import dns.name
 import dns.rrset
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+import dns.message
 from weft.dns.message import names, records
 from weft.dns.message.errors import Malformed
 from weft.dns.message.query import Edns, Query, Rejected, read_query

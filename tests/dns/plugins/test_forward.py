@@ -3,11 +3,11 @@
 import asyncio
 import time
 
-import dns.message
 import dns.rrset
 import pytest
-
 from tests.dns.conftest import Upstream, free_port
+
+import dns.message
 from weft.dns.corefile import CorefileError, parse
 from weft.dns.plugins.forward.plugin import PLUGIN
 from weft.dns.plugins.forward.setup import endpoint, endpoints, name_servers
@@ -186,5 +186,5 @@ def test_bad_settings(words, problem):
 
 def test_a_file_without_name_servers():
     made = config("forward . /etc/resolv.conf")
-    with pytest.raises(ValueError, match="Corefile:2: forward: /etc/resolv.conf names no nameserver"):
+    with pytest.raises(ValueError, match=r"Corefile:2: forward: /etc/resolv\.conf names no nameserver"):
         endpoints(made, lambda path: "search a")  # type: ignore[arg-type]

@@ -3,10 +3,10 @@
 import asyncio
 import time
 
-import dns.message
 import dns.query
 import pytest
 
+import dns.message
 from weft.cluster.objects.resource import NAMESPACES, SERVICES
 from weft.dns.corefile import CorefileError, parse
 from weft.dns.plugins.kubernetes.lookup import pod_address

@@ -3,13 +3,13 @@
 import asyncio
 import socket
 
-import dns.message
 import dns.query
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from tests.dns.conftest import KUBERNETES, World
+
+import dns.message
 from weft.dns.message import names
 from weft.dns.message.upstream import ask
 from weft.dns.server.prepared import Entry, Prepared
