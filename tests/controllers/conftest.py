@@ -3,12 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import pytest
-from tests.peers import kube_apiserver
+from tests.servers import Server, real_apiserver, weft_apiserver
 
 from weft.cluster.port import Cluster
+from weft.cluster.real import HttpCluster, load
 from weft.controllers.catalog import CONTROLLERS
 from weft.controllers.context import Context, Options
 
@@ -36,11 +36,22 @@ async def managed(context: Context, *names: str) -> AsyncIterator[None]:
         await context.close()
 
 
+@asynccontextmanager
+async def clients(server: Server) -> AsyncIterator[tuple[HttpCluster, HttpCluster]]:
+    """(the administrator's, the controllers' own)"""
+    async with HttpCluster(load(server.admin)) as admin, HttpCluster(load(server.identities["controllers"])) as own:
+        yield admin, own
+
+
 def context_for(cluster: Cluster, options: Options | None = None) -> Context:
     return Context(cluster, options or Options())
 
 
-@pytest.fixture(scope="session")
-def peer_kubeconfig() -> Iterator[Path]:
-    with kube_apiserver() as path:
-        yield path
+SERVERS = {"weft": weft_apiserver, "kube-apiserver": real_apiserver}
+
+
+@pytest.fixture(scope="session", params=["weft", pytest.param("kube-apiserver", marks=pytest.mark.peer)])
+def server(request: pytest.FixtureRequest) -> Iterator[Server]:
+    """Each of the API servers that the controllers must work with."""
+    with SERVERS[request.param]() as running:
+        yield running

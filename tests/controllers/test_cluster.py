@@ -1,12 +1,13 @@
-"""Namespaces, garbage, daemon sets, endpoints and nodes against the real kube-apiserver."""
+"""Namespaces, garbage, daemon sets, endpoints and nodes against Weft's API server and the real one."""
 
 import asyncio
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.controllers.conftest import eventually, managed
-from tests.controllers.test_peer_workloads import deployment, kubectl, play_kubelet
+from tests.controllers.conftest import clients, eventually, managed
+from tests.controllers.test_workloads import deployment, kubectl, play_kubelet
+from tests.servers import Server
 
 from weft.addresses import parse_prefixes
 from weft.cluster.errors import NotFound
@@ -25,11 +26,9 @@ from weft.cluster.objects.resource import (
     Resource,
 )
 from weft.cluster.port import Cluster, Object
-from weft.cluster.real import HttpCluster, load
+from weft.cluster.real import HttpCluster
 from weft.controllers.context import Context, Options
 from weft.controllers.discovery import discover
-
-pytestmark = pytest.mark.peer
 
 
 def everything(cluster: HttpCluster, **options: Any) -> Context:
@@ -58,11 +57,11 @@ async def remove_nodes(cluster: Cluster, *names: str) -> None:
         await cluster.delete(NODES, name)
 
 
-async def test_namespaces_have_their_basics_and_go_with_all_they_hold(peer_kubeconfig: Path, tmp_path: Path) -> None:
+async def test_namespaces_have_their_basics_and_go_with_all_they_hold(server: Server, tmp_path: Path) -> None:
     authority = tmp_path / "ca.crt"
     authority.write_text("a certificate")
-    async with HttpCluster(load(peer_kubeconfig)) as cluster:
-        context = everything(cluster, root_ca_file=authority)
+    async with clients(server) as (cluster, own):
+        context = everything(own, root_ca_file=authority)
         names = (
             "namespace-controller",
             "serviceaccount-controller",
@@ -99,11 +98,11 @@ async def test_namespaces_have_their_basics_and_go_with_all_they_hold(peer_kubec
 
 
 @pytest.mark.parametrize(("policy", "kept"), [("background", False), ("foreground", False), ("orphan", True)])
-async def test_dependents_follow_their_owner(peer_kubeconfig: Path, policy: str, kept: bool) -> None:
+async def test_dependents_follow_their_owner(server: Server, policy: str, kept: bool) -> None:
     namespace = f"gc-{policy}"
-    async with HttpCluster(load(peer_kubeconfig)) as cluster:
+    async with clients(server) as (cluster, own):
         await make_namespace(cluster, namespace)
-        context = everything(cluster)
+        context = everything(own)
         names = (
             "deployment-controller",
             "replicaset-controller",
@@ -118,7 +117,7 @@ async def test_dependents_follow_their_owner(peer_kubeconfig: Path, policy: str,
                 return await count(cluster, PODS, namespace) == 2
 
             await eventually(runs)
-            await kubectl(peer_kubeconfig, "delete", "deployment", "web", "-n", namespace, f"--cascade={policy}")
+            await kubectl(server.admin, "delete", "deployment", "web", "-n", namespace, f"--cascade={policy}")
 
             async def settled() -> bool:
                 sets = (await cluster.list(REPLICA_SETS, namespace, as_=dict)).items
@@ -132,8 +131,8 @@ async def test_dependents_follow_their_owner(peer_kubeconfig: Path, policy: str,
                 assert await runs()
 
 
-async def test_daemon_pods_run_once_per_node_and_roll(peer_kubeconfig: Path) -> None:
-    async with HttpCluster(load(peer_kubeconfig)) as cluster:
+async def test_daemon_pods_run_once_per_node_and_roll(server: Server) -> None:
+    async with clients(server) as (cluster, own):
         await make_namespace(cluster, "daemons")
         for name in ("dn1", "dn2"):
             await make_node(cluster, name)
@@ -143,20 +142,20 @@ async def test_daemon_pods_run_once_per_node_and_roll(peer_kubeconfig: Path) -> 
             "kind": "DaemonSet",
         }
         del daemon["spec"]["replicas"]
-        context = everything(cluster)
+        context = everything(own)
         async with managed(context, "daemonset-controller", "serviceaccount-controller"):
             kubelet = asyncio.create_task(play_kubelet(cluster, "daemons"))
             await asyncio.sleep(0.3)
             await cluster.create(DAEMON_SETS, daemon, "daemons")
             status = ("rollout", "status", "daemonset/agent", "-n", "daemons", "--timeout=30s")
-            assert "successfully rolled out" in await kubectl(peer_kubeconfig, *status)
+            assert "successfully rolled out" in await kubectl(server.admin, *status)
             assert await count(cluster, PODS, "daemons") == 2
-            await kubectl(peer_kubeconfig, "set", "image", "daemonset/agent", "web=web:2", "-n", "daemons")
-            assert "successfully rolled out" in await kubectl(peer_kubeconfig, *status)
-            history = await kubectl(peer_kubeconfig, "rollout", "history", "daemonset/agent", "-n", "daemons")
+            await kubectl(server.admin, "set", "image", "daemonset/agent", "web=web:2", "-n", "daemons")
+            assert "successfully rolled out" in await kubectl(server.admin, *status)
+            history = await kubectl(server.admin, "rollout", "history", "daemonset/agent", "-n", "daemons")
             assert [line.split()[0] for line in history.splitlines()[2:] if line] == ["1", "2"]
-            await kubectl(peer_kubeconfig, "rollout", "undo", "daemonset/agent", "-n", "daemons")
-            assert "successfully rolled out" in await kubectl(peer_kubeconfig, *status)
+            await kubectl(server.admin, "rollout", "undo", "daemonset/agent", "-n", "daemons")
+            assert "successfully rolled out" in await kubectl(server.admin, *status)
             found = await cluster.get(DAEMON_SETS, "agent", "daemons", as_=dict)
             assert found["spec"]["template"]["spec"]["containers"][0]["image"] == "web:1"
             await make_node(cluster, "dn3")
@@ -170,11 +169,11 @@ async def test_daemon_pods_run_once_per_node_and_roll(peer_kubeconfig: Path) -> 
         await remove_nodes(cluster, "dn1", "dn2", "dn3")
 
 
-async def test_endpoints_follow_pods_and_hand_written_ones_are_mirrored(peer_kubeconfig: Path) -> None:
-    async with HttpCluster(load(peer_kubeconfig)) as cluster:
+async def test_endpoints_follow_pods_and_hand_written_ones_are_mirrored(server: Server) -> None:
+    async with clients(server) as (cluster, own):
         await make_namespace(cluster, "ends")
         await make_node(cluster, "en1")
-        context = everything(cluster)
+        context = everything(own)
         names = (
             "endpoints-controller",
             "endpointslice-controller",
@@ -248,11 +247,11 @@ async def test_endpoints_follow_pods_and_hand_written_ones_are_mirrored(peer_kub
         await remove_nodes(cluster, "en1")
 
 
-async def test_nodes_get_their_ranges_and_silent_ones_are_emptied(peer_kubeconfig: Path) -> None:
-    async with HttpCluster(load(peer_kubeconfig)) as cluster:
+async def test_nodes_get_their_ranges_and_silent_ones_are_emptied(server: Server) -> None:
+    async with clients(server) as (cluster, own):
         await make_namespace(cluster, "silent")
         context = everything(
-            cluster,
+            own,
             cluster_cidrs=parse_prefixes("10.244.0.0/16,fd00:10:244::/56"),
             service_cidrs=parse_prefixes("10.96.0.0/12"),
             node_monitor_grace=2.0,

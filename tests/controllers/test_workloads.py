@@ -1,4 +1,4 @@
-"""The workload controllers against the real kube-apiserver: what `kubectl` users rely on."""
+"""The workload controllers against Weft's API server and the real one: what `kubectl` users rely on."""
 
 import asyncio
 import json
@@ -6,14 +6,11 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import pytest
-from tests.controllers.conftest import context_for, eventually, managed
-from tests.peers import peer
+from tests.controllers.conftest import clients, context_for, eventually, managed
+from tests.servers import Server
 
 from weft.cluster.objects.resource import DEPLOYMENTS, PODS, REPLICA_SETS
-from weft.cluster.real import HttpCluster, load
-
-pytestmark = pytest.mark.peer
+from weft.cluster.real import HttpCluster
 
 LABELS = {"app": "web"}
 
@@ -35,7 +32,7 @@ def deployment(name: str, namespace: str, count: int, image: str = "web:1") -> d
 
 
 async def kubectl(kubeconfig: Path, *args: str) -> str:
-    command = [str(peer("kubectl")), f"--kubeconfig={kubeconfig}", *args]
+    command = ["kubectl", f"--kubeconfig={kubeconfig}", *args]
     done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -54,40 +51,40 @@ async def play_kubelet(cluster: HttpCluster, namespace: str) -> None:
         await asyncio.sleep(0.1)
 
 
-async def test_rollout_status_undo_scale_and_history(peer_kubeconfig: Path) -> None:
-    async with HttpCluster(load(peer_kubeconfig)) as cluster:
-        await kubectl(peer_kubeconfig, "create", "namespace", "rolls")
-        context = context_for(cluster)
+async def test_rollout_status_undo_scale_and_history(server: Server) -> None:
+    async with clients(server) as (cluster, own):
+        await kubectl(server.admin, "create", "namespace", "rolls")
+        context = context_for(own)
         async with managed(context, "deployment-controller", "replicaset-controller", "serviceaccount-controller"):
             kubelet = asyncio.create_task(play_kubelet(cluster, "rolls"))
             await asyncio.sleep(0.3)
             await cluster.create(DEPLOYMENTS, deployment("web", "rolls", 3), "rolls")
             status = ["rollout", "status", "deployment/web", "-n", "rolls", "--timeout=30s"]
-            assert "successfully rolled out" in await kubectl(peer_kubeconfig, *status)
-            await kubectl(peer_kubeconfig, "set", "image", "deployment/web", "web=web:2", "-n", "rolls")
-            assert "successfully rolled out" in await kubectl(peer_kubeconfig, *status)
-            history = await kubectl(peer_kubeconfig, "rollout", "history", "deployment/web", "-n", "rolls")
+            assert "successfully rolled out" in await kubectl(server.admin, *status)
+            await kubectl(server.admin, "set", "image", "deployment/web", "web=web:2", "-n", "rolls")
+            assert "successfully rolled out" in await kubectl(server.admin, *status)
+            history = await kubectl(server.admin, "rollout", "history", "deployment/web", "-n", "rolls")
             assert [line.split()[0] for line in history.splitlines()[2:] if line] == ["1", "2"]
-            await kubectl(peer_kubeconfig, "rollout", "undo", "deployment/web", "-n", "rolls")
-            assert "successfully rolled out" in await kubectl(peer_kubeconfig, *status)
+            await kubectl(server.admin, "rollout", "undo", "deployment/web", "-n", "rolls")
+            assert "successfully rolled out" in await kubectl(server.admin, *status)
             found = await cluster.get(DEPLOYMENTS, "web", "rolls", as_=dict)
             assert found["spec"]["template"]["spec"]["containers"][0]["image"] == "web:1"
             assert found["metadata"]["annotations"]["deployment.kubernetes.io/revision"] == "3"
-            await kubectl(peer_kubeconfig, "scale", "deployment/web", "--replicas=5", "-n", "rolls")
-            assert "successfully rolled out" in await kubectl(peer_kubeconfig, *status)
+            await kubectl(server.admin, "scale", "deployment/web", "--replicas=5", "-n", "rolls")
+            assert "successfully rolled out" in await kubectl(server.admin, *status)
             pods = (await cluster.list(PODS, "rolls", as_=dict)).items
             assert len(pods) == 5
             kubelet.cancel()
-        events = json.loads(await kubectl(peer_kubeconfig, "get", "events", "-n", "rolls", "-o", "json"))["items"]
+        events = json.loads(await kubectl(server.admin, "get", "events", "-n", "rolls", "-o", "json"))["items"]
         scaled = [e["message"] for e in events if e["reason"] == "ScalingReplicaSet"]
         assert any(text.startswith("Scaled up replica set web-") and text.endswith("from 0 to 3") for text in scaled)
         assert len([e for e in events if e["reason"] == "SuccessfulCreate"]) >= 8
 
 
-async def test_a_killed_pod_is_replaced_and_no_pod_is_made_twice(peer_kubeconfig: Path) -> None:
-    async with HttpCluster(load(peer_kubeconfig)) as cluster:
-        await kubectl(peer_kubeconfig, "create", "namespace", "heals")
-        context = context_for(cluster)
+async def test_a_killed_pod_is_replaced_and_no_pod_is_made_twice(server: Server) -> None:
+    async with clients(server) as (cluster, own):
+        await kubectl(server.admin, "create", "namespace", "heals")
+        context = context_for(own)
         async with managed(context, "deployment-controller", "replicaset-controller", "serviceaccount-controller"):
             await asyncio.sleep(0.3)
             await cluster.create(DEPLOYMENTS, deployment("web", "heals", 20), "heals")
