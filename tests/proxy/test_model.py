@@ -4,8 +4,8 @@ from ipaddress import ip_address, ip_network
 from typing import Any
 
 import pytest
+from tests.proxy.builders import endpoint, endpoint_slice, service
 
-from proxy.builders import endpoint, endpoint_slice, service
 from weft.cluster.objects.endpointslice import EndpointSlice
 from weft.cluster.objects.service import Service
 from weft.proxy.model import Entry, Frontend, NodeView, Problems, entries

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.proxy.builders import endpoint, endpoint_slice, service
 
-from proxy.builders import endpoint, endpoint_slice, service
 from weft.addresses import parse_address
 from weft.cluster.objects.endpointslice import EndpointSlice
 from weft.cluster.objects.service import Service

@@ -1,4 +1,4 @@
-"""Flags, and the KubeProxyConfiguration file (kubeproxy.config.k8s.io/v1alpha1); a flag that is given wins over the file.
+"""Flags, and the KubeProxyConfiguration file (kubeproxy.config.k8s.io/v1alpha1). Flags that are given win over it.
 
 Both are kube-proxy's; what makes no sense here (conntrack sizes, process limits, feature gates) is accepted in the file
 and left alone, so that a cluster's own file can be used as it is.

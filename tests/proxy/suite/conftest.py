@@ -3,8 +3,8 @@
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+from tests.proxy.suite.world import POD_RANGES, MakeMode, World, unique
 
-from proxy.suite.world import POD_RANGES, MakeMode, World, unique
 from weft.kernel.real.nft import RealNft
 from weft.proxy.nftables.mode import NftablesMode, layouts
 from weft.proxy.plan import Mode

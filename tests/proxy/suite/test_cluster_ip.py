@@ -4,9 +4,8 @@ import asyncio
 import socket
 
 import pytest
-
-from proxy.builders import endpoint, endpoint_slice, service
-from proxy.suite.world import World, pod_address, tally
+from tests.proxy.builders import endpoint, endpoint_slice, service
+from tests.proxy.suite.world import World, pod_address, tally
 
 pytestmark = pytest.mark.root
 VIP = "10.96.0.10"

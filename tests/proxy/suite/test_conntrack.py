@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator
 from ipaddress import ip_address
 
 import pytest
+from tests.proxy.builders import endpoint_slice, service
+from tests.proxy.suite.test_cluster_ip import UDP, VIP, ends
+from tests.proxy.suite.world import World, pod_address
 
-from proxy.builders import endpoint_slice, service
-from proxy.suite.test_cluster_ip import UDP, VIP, ends
-from proxy.suite.world import World, pod_address
 from weft.kernel.conntrack import Translation
 from weft.kernel.real.conntrack import RealConntrack
 
