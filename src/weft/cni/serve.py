@@ -1,8 +1,8 @@
 """The agent's Unix socket: the shim that a runtime starts passes each request here and prints the answer.
 
 A request is the variables `CNI_…=value`, each ended by a zero byte, one more zero byte, and standard input up to the
-end of the stream. The answer is the exit status in digits, a line feed, and standard output. A thread of its own serves one
-request after the other: the kernel serialises changes of links anyway, and no event loop stands in the way.
+end of the stream. The answer is the exit status in digits, a line feed, and standard output. A thread of its own serves
+one request after the other: the kernel serialises changes of links anyway, and no event loop stands in the way.
 """
 
 import logging

@@ -21,7 +21,7 @@ from weft.cni.dispatch import Plugin
 from weft.cni.plugins.loopback import LoopbackPlugin
 from weft.cni.plugins.weft import Attachment, WeftPlugin
 from weft.cni.serve import CniServer
-from weft.cni.shim import install
+from weft.cni.shim.install import install
 from weft.ipam.journal import Journal
 from weft.kernel.real import probe, sysctl
 from weft.kernel.real.netlink import NetlinkNetwork

@@ -1,5 +1,1 @@
 """The executable that a runtime starts: passes the request to the agent's socket and prints the answer."""
-
-from weft.cni.shim.install import install
-
-__all__ = ["install"]

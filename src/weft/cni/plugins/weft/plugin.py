@@ -56,7 +56,16 @@ class WeftPlugin:
     # -- the agent's side
 
     def start(self) -> None:
-        """Makes records and links agree, after whatever ended the last run. Raises KernelError, OSError."""
+        """Recovers, then reaps from a thread of its own. Raises KernelError, OSError."""
+        self.recover()
+        self._reaper.start()
+
+    def reap(self) -> None:
+        """Removes now what is leaving."""
+        self._reaper.flush()
+
+    def recover(self) -> None:
+        """Makes records and links agree, after whatever ended the last run."""
         links = {link.name: link for link in self._node.observe(addresses=False, routes=False, neighbours=False).links}
         for record in self._journal.values():
             link = links.pop(record.link, None)
@@ -67,7 +76,6 @@ class WeftPlugin:
         for link in links.values():
             if link.name.startswith(LINK_PREFIX) and isinstance(link.kind, Veth):
                 self._adopt(link)
-        self._reaper.start()
 
     def _adopt(self, link: Link) -> None:
         """A link without a record: the records were lost, or it is half made."""
