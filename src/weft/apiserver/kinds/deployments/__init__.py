@@ -1,5 +1,6 @@
 from weft.apiserver.kinds.deployments.columns import COLUMNS, row
 from weft.apiserver.kinds.deployments.defaults import default_deployment
+from weft.apiserver.kinds.deployments.validation import validate_deployment, validate_status, validate_update
 from weft.apiserver.registry.kind import Kind
 from weft.cluster.objects.resource import DEPLOYMENTS
 
@@ -14,4 +15,7 @@ KIND = Kind(
     default=default_deployment,
     columns=COLUMNS,
     row=row,
+    validate_create=validate_deployment,
+    validate_update=validate_update,
+    validate_status=validate_status,
 )

@@ -3,10 +3,20 @@
 from weft.apiserver.kinds.events.columns import COLUMNS, row
 from weft.apiserver.kinds.events.forms import to_core, to_events
 from weft.apiserver.kinds.events.selectable import SELECTABLE
+from weft.apiserver.kinds.events.validation import validate_event, validate_update
 from weft.apiserver.registry.kind import Kind
 from weft.cluster.objects.resource import CORE_EVENTS, EVENTS
 
-KIND = Kind(CORE_EVENTS, "event", short_names=("ev",), selectable=SELECTABLE, columns=COLUMNS, row=row)
+KIND = Kind(
+    CORE_EVENTS,
+    "event",
+    short_names=("ev",),
+    columns=COLUMNS,
+    row=row,
+    validate_create=validate_event,
+    validate_update=validate_update,
+    selectable=SELECTABLE,
+)
 GROUP_KIND = Kind(
     EVENTS,
     "event",

@@ -1,5 +1,6 @@
 from weft.apiserver.kinds.ingressclasses.columns import COLUMNS, row
 from weft.apiserver.kinds.ingressclasses.defaults import default_ingress_class
+from weft.apiserver.kinds.ingressclasses.validation import validate_ingress_class, validate_update
 from weft.apiserver.registry.kind import Kind
 from weft.cluster.objects.resource import INGRESS_CLASSES
 
@@ -10,4 +11,6 @@ KIND = Kind(
     default=default_ingress_class,
     columns=COLUMNS,
     row=row,
+    validate_create=validate_ingress_class,
+    validate_update=validate_update,
 )

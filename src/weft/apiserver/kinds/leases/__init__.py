@@ -1,4 +1,5 @@
 from weft.apiserver.kinds.leases.columns import COLUMNS, row
+from weft.apiserver.kinds.leases.validation import validate_lease, validate_update
 from weft.apiserver.registry.kind import Kind
 from weft.cluster.objects.resource import LEASES
 
@@ -7,4 +8,6 @@ KIND = Kind(
     "lease",
     columns=COLUMNS,
     row=row,
+    validate_create=validate_lease,
+    validate_update=validate_update,
 )

@@ -1,5 +1,6 @@
 from weft.apiserver.kinds.networkpolicies.columns import COLUMNS, row
 from weft.apiserver.kinds.networkpolicies.defaults import default_network_policy
+from weft.apiserver.kinds.networkpolicies.validation import validate_network_policy, validate_update
 from weft.apiserver.registry.kind import Kind
 from weft.cluster.objects.resource import NETWORK_POLICIES
 
@@ -11,4 +12,6 @@ KIND = Kind(
     default=default_network_policy,
     columns=COLUMNS,
     row=row,
+    validate_create=validate_network_policy,
+    validate_update=validate_update,
 )

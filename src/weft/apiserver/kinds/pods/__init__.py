@@ -1,6 +1,7 @@
 from weft.apiserver.kinds.pods.columns import COLUMNS, row
 from weft.apiserver.kinds.pods.defaults import default_pod
 from weft.apiserver.kinds.pods.selectable import SELECTABLE
+from weft.apiserver.kinds.pods.validation import validate_pod, validate_status, validate_update
 from weft.apiserver.kinds.verbs import PROXY_VERBS
 from weft.apiserver.registry.kind import Kind, Subresource
 from weft.cluster.objects.resource import PODS
@@ -28,4 +29,7 @@ KIND = Kind(
     selectable=SELECTABLE,
     columns=COLUMNS,
     row=row,
+    validate_create=validate_pod,
+    validate_update=validate_update,
+    validate_status=validate_status,
 )

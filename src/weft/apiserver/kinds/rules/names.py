@@ -54,6 +54,11 @@ def wildcard_subdomain(value: str) -> list[str]:
     return errors if re.fullmatch(_WILDCARD, value) else [*errors, _WILDCARD_TEXT]
 
 
+def subdomain_with_underscores(value: str) -> list[str]:
+    """Search paths of DNS may have what names of hosts may not."""
+    return subdomain(re.sub("(?<![a-z0-9])_|_(?=[a-z0-9])", "a", value)) and subdomain(value)
+
+
 def path_segment(value: str) -> list[str]:
     """Names of objects that are no DNS names (roles, bindings)."""
     if value in (".", ".."):
