@@ -65,6 +65,6 @@ def _build(store: ImageStore, names: list[str]) -> None:
     progress = Progress()
     for name in names:
         with progress.step(f"image {name}"):
-            system.build_into(store, name, known[name], lambda _text: None)
+            system.build_into(store, name, known[name], lambda _text: None, anew=True)
         for reference in known[name].names:
             print(f"built {reference}")

@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import hashlib
+import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -34,11 +35,16 @@ def image_definitions() -> dict[str, Definition]:
     return definitions(weft_image(), PAUSE_IMAGE)
 
 
-def build_into(store: ImageStore, name: str, definition: Definition, report: Callable[[str], None]) -> None:
-    """Builds once per machine, in the cache that all labs share, and links the result into the lab's store."""
-    cache = ImageStore(IMAGE_CACHE)
+def build_into(
+    store: ImageStore, name: str, definition: Definition, report: Callable[[str], None], *, anew: bool = False
+) -> None:
+    """Builds once per machine, in the cache that all labs share, and links the result into the lab's store.
+
+    `anew` builds whatever the cache holds: the machine's programs may have changed.
+    """
+    cache = ImageStore(_cache())
     references = [parse(reference) for reference in definition.names]
-    if any(cache.resolve(reference) is None for reference in references):
+    if anew or any(cache.resolve(reference) is None for reference in references):
         if definition.base and cache.resolve(parse(definition.base)) is None:
             report("building image runtime")
             build(cache, image_definitions()["runtime"])
@@ -46,6 +52,20 @@ def build_into(store: ImageStore, name: str, definition: Definition, report: Cal
         build(cache, definition)
     for reference in references:
         store.adopt(cache, reference)
+
+
+@functools.cache
+def _cache() -> Path:
+    """A directory for this version of the definitions; those of others are removed."""
+    stamp = hashlib.sha256()
+    for path in sorted((Path(__file__).parent / "images").iterdir()):
+        if path.is_file():
+            stamp.update(path.read_bytes())
+    own = IMAGE_CACHE / stamp.hexdigest()[:12]
+    for other in IMAGE_CACHE.glob("*"):
+        if other != own:
+            shutil.rmtree(other, ignore_errors=True)
+    return own
 
 
 def system_images(report: Callable[[str], None]) -> Callable[[ImageStore], None]:

@@ -14,8 +14,7 @@ _WELCOME = b"""<!DOCTYPE html>
 <html><head><title>Welcome to nginx!</title></head>
 <body><h1>Welcome to nginx!</h1><p>This page is served from a pod of a Weft lab.</p></body></html>
 """
-_NGINX_CONF = b"""daemon off;
-worker_processes 1;
+_NGINX_CONF = b"""worker_processes 1;
 error_log /dev/stderr notice;
 pid /run/nginx.pid;
 events { worker_connections 1024; }
