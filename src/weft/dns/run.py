@@ -5,7 +5,10 @@ weft dns -conf Corefile -dns.port 1053 --kubeconfig ~/.kube/config
 
 import argparse
 import asyncio
+import ctypes
+import gc
 import logging
+import signal
 import socket
 import sys
 from collections.abc import Callable
@@ -16,6 +19,7 @@ from weft.dns.loader import Loader
 from weft.dns.server.server import Server
 
 _log = logging.getLogger(__name__)
+_PR_SET_PDEATHSIG = 1
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,6 +45,9 @@ async def run(args: argparse.Namespace) -> int:
         raise ValueError(f"-dns.port: {args.dns_port} is not a port (give one from 1 to 65535)")
     if not 0 < args.workers <= 256:
         raise ValueError(f"--workers: {args.workers} is not possible (give a number from 1 to 256)")
+    if args.worker:
+        # So that nothing is left behind where the first process is killed.
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     server = Server(
         lambda kubeconfig, context: connector(kubeconfig or args.kubeconfig, context),
         local_addresses=local_addresses(),
@@ -51,8 +58,12 @@ async def run(args: argparse.Namespace) -> int:
     try:
         loader = Loader(args.conf, args.dns_port)
         await server.apply(loader.load())
+        # What the first lists brought stays: let no collection walk over it again (10,000 Services: a pause of 5 ms).
+        gc.collect()
+        gc.freeze()
         for _ in range(args.workers - 1):
             workers.append(await _worker(args))
+        watching = [asyncio.ensure_future(_watch_worker(worker, server)) for worker in workers]
         if not (args.quiet or args.worker):
             for site in server.instance.sites:
                 _log.info("serving %s", site.block.text)
@@ -61,7 +72,8 @@ async def run(args: argparse.Namespace) -> int:
             _log.critical("stopped: %s", await asyncio.shield(server.failed))
             return 1
         finally:
-            reloading.cancel()
+            for task in (reloading, *watching):
+                task.cancel()
     except asyncio.CancelledError:
         await server.drain(server.instance.lameduck)
         raise
@@ -79,6 +91,10 @@ async def _worker(args: argparse.Namespace) -> asyncio.subprocess.Process:
     if args.kubeconfig:
         command += ["--kubeconfig", args.kubeconfig]
     return await asyncio.create_subprocess_exec(*command)
+
+
+async def _watch_worker(worker: asyncio.subprocess.Process, server: Server) -> None:
+    server.fail(f"worker {worker.pid} ended with status {await worker.wait()}")
 
 
 async def _reload(server: Server, loader: Loader) -> None:

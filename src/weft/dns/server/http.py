@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import socket
 
 from weft.dns.chain import HttpHandler
+from weft.dns.server.bind import bind
 
 _REASONS = {200: "OK", 400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed", 503: "Service Unavailable"}
 _LARGEST_HEAD = 16384
@@ -15,21 +17,23 @@ class HttpServer:
 
     def __init__(self, routes: dict[str, HttpHandler]) -> None:
         self.routes = routes
-        self._server: asyncio.Server | None = None
+        self._servers: list[asyncio.Server] = []
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self, host: str, port: int) -> None:
         """Raises ValueError that names the address when it cannot be listened on."""
         try:
-            self._server = await asyncio.start_server(self._serve, host or None, port, limit=_LARGEST_HEAD)
+            sockets = bind(host, port, (socket.SOCK_STREAM,))
         except OSError as error:
             raise ValueError(
-                f"{host}:{port}: {error.strerror or error} (is another server running? give another port)"
+                f"{host}:{port}: {error.strerror} (is another server running? give another port)"
             ) from None
+        for sock in sockets:
+            self._servers.append(await asyncio.start_server(self._serve, sock=sock, limit=_LARGEST_HEAD))
 
     async def close(self) -> None:
-        if self._server:
-            self._server.close()
+        for server in self._servers:
+            server.close()
         for task in list(self._tasks):
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):

@@ -10,6 +10,7 @@ from weft.dns.chain import Answer
 from weft.dns.corefile import ServerBlock
 from weft.dns.message.query import Query
 from weft.dns.metrics import Metrics
+from weft.dns.server.bind import bind
 from weft.dns.server.front import Front
 from weft.dns.server.http import HttpServer
 from weft.dns.server.instance import Address, Instance, build
@@ -32,20 +33,9 @@ class Listener:
     async def open(self, *, shared: bool) -> None:
         """Raises ValueError that names the address when it is in use."""
         host, port = self._address
-        hosts = [host] if host else ["0.0.0.0", "::"]
-        sockets: list[socket.socket] = []
         try:
-            for one in hosts:
-                try:
-                    for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
-                        sockets.append(_bind(one, port, kind, shared))
-                except OSError as error:
-                    if one == "::" and error.errno in (97, 99):  # a kernel or namespace without IPv6
-                        continue
-                    raise
+            sockets = bind(host, port, (socket.SOCK_DGRAM, socket.SOCK_STREAM), shared=shared)
         except OSError as error:
-            for sock in sockets:
-                sock.close()
             raise ValueError(
                 f"{host or '*'}:{port}: {error.strerror} (stop the other server, or use -dns.port or bind)"
             ) from None
@@ -60,24 +50,6 @@ class Listener:
             await tcp.close()
         for udp in self._udp:
             await udp.close()
-
-
-def _bind(host: str, port: int, kind: socket.SocketKind, shared: bool) -> socket.socket:
-    sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, kind)
-    try:
-        if sock.family == socket.AF_INET6:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        if shared:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        if kind == socket.SOCK_STREAM:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind((host, port))
-        if kind == socket.SOCK_STREAM:
-            sock.listen(256)
-    except OSError:
-        sock.close()
-        raise
-    return sock
 
 
 class _Resolver:
@@ -154,7 +126,7 @@ class Server:
 
     async def apply(self, blocks: Sequence[ServerBlock]) -> None:
         """Serves `blocks` from now on. Raises ValueError, and then everything is as it was before."""
-        self._sources.begin()
+        before = self._sources.begin()
         opened_http: dict[Address, HttpServer] = {}
         opened: dict[Address, Listener] = {}
         try:
@@ -174,6 +146,7 @@ class Server:
                 await http.close()
             for listener in opened.values():
                 await listener.close()
+            await self._sources.go_back(before)
             raise
         self._http.update(opened_http)
         self._listeners.update(opened)
@@ -184,7 +157,7 @@ class Server:
             server.routes = routes[address]
         for address in self._listeners.keys() - new.zones.keys():
             await self._listeners.pop(address).close()
-        await self._sources.stop_unused(self._sources.asked)
+        await self._sources.stop_unused()
 
     def _swap(self, new: Instance) -> None:
         """No query sees half of it: there is no turn of the loop in here."""
@@ -211,7 +184,7 @@ class Server:
             self._end(task)
         if self._ending:
             await asyncio.wait(self._ending, timeout=6)
-        await self._sources.stop_unused(frozenset())
+        await self._sources.close()
         for server in self._http.values():
             await server.close()
 

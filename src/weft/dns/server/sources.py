@@ -2,14 +2,11 @@
 
 import asyncio
 import contextlib
-import logging
 from collections.abc import Callable
 
 from weft.cluster.port import Cluster
 from weft.dns.plugins.kubernetes.setup import Config
 from weft.dns.plugins.kubernetes.watch import Sink, Wanted, Watches, wanted
-
-_log = logging.getLogger(__name__)
 
 MakeCluster = Callable[[str, str], Callable[[], Cluster]]
 """kubeconfig and context → a function that connects. Raises ValueError at once where the file is no good."""
@@ -25,9 +22,14 @@ class Sources:
         self._asked: dict[Wanted, float] = {}
         """What the Corefile that is being built wants, and how long it waits for it."""
 
-    def begin(self) -> None:
-        """A new Corefile is about to be built."""
-        self._asked = {}
+    def begin(self) -> dict[Wanted, float]:
+        """A new Corefile is about to be built; gives what `go_back` needs if it fails."""
+        before, self._asked = self._asked, {}
+        return before
+
+    async def go_back(self, before: dict[Wanted, float]) -> None:
+        self._asked = before
+        await self.stop_unused()
 
     def watches(self, config: Config) -> Watches:
         what = wanted(config)
@@ -45,14 +47,14 @@ class Sources:
         for what in new:
             await self._watches[what].wait(self._asked[what])
 
-    async def stop_unused(self, keep: frozenset[Wanted]) -> None:
-        for what in [what for what in self._watches if what not in keep]:
+    async def stop_unused(self) -> None:
+        """Ends the watches that the Corefile of now does not want."""
+        for what in [what for what in self._watches if what not in self._asked]:
             del self._watches[what]
             if task := self._tasks.pop(what, None):
                 task.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
+                with contextlib.suppress(asyncio.CancelledError, Exception):
                     await task
 
-    @property
-    def asked(self) -> frozenset[Wanted]:
-        return frozenset(self._asked)
+    async def close(self) -> None:
+        await self.go_back({})

@@ -19,8 +19,11 @@ _LIVING_PODS = "status.phase!=Succeeded,status.phase!=Failed,status.phase!=Unkno
 
 
 class Sink(Protocol):
+    """Where the watches tell what has happened."""
+
     def changed(self, tags: Iterable[str]) -> None: ...
     def changed_all(self) -> None: ...
+    def fail(self, reason: str) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,14 +112,21 @@ class Watches:
         if what.pods:
             reflectors.append(Reflector(cluster, PODS, Pod, pod, field_selector=_LIVING_PODS, **selected))
         try:
-            async with asyncio.TaskGroup() as group:
-                for reflector in reflectors:
-                    group.create_task(reflector.run())
-                for reflector in reflectors:
-                    await reflector.synced.wait()
-                self._ready.set()
+            await self._follow(reflectors)
+        except Exception as error:
+            # A copy that nobody keeps true is worse than a restart.
+            self._sink.fail(f"kubernetes: the watch of the cluster ended: {error!r}")
+            raise
         finally:
             await cluster.close()
+
+    async def _follow(self, reflectors: list[Reflector[Any]]) -> None:
+        async with asyncio.TaskGroup() as group:
+            for reflector in reflectors:
+                group.create_task(reflector.run())
+            for reflector in reflectors:
+                await reflector.synced.wait()
+            self._ready.set()
 
     def _touched(self, tags: set[str]) -> None:
         self.model.serial = int(self._clock())
