@@ -47,6 +47,7 @@ class World:
     slices: dict[str, EndpointSlice] = field(default_factory=dict)
     servers: list[asyncio.AbstractServer | asyncio.DatagramTransport] = field(default_factory=list)
     stale: list[Any] = field(default_factory=list)
+    routes: list[tuple[str, str]] = field(default_factory=list)
 
     def ns(self, name: str) -> str:
         return f"{self.prefix}-{name}"
@@ -123,6 +124,11 @@ class World:
             f"route add default via fd00:10:244:{number}::1",
         )
 
+    def route(self, name: str, address: str, *, via: str) -> None:
+        """The router of a real network knows where such an address lies; gone after the test."""
+        self._ip(name, f"route add {address} via {node_address(via)}")
+        self.routes.append((name, address))
+
     def destroy(self) -> None:
         for name in ("net", "outside", *NODES, *PODS):
             netns.delete(self.ns(name))
@@ -130,6 +136,7 @@ class World:
     # The proxies
 
     def start(self, make: MakeMode) -> None:
+        self._make = make
         for node in NODES:
             own = tuple(ip_address(node_address(node, version)) for version in (4, 6))
             self.planners[node] = Planner(NodeView(node, addresses=own, port_addresses=own))
@@ -137,6 +144,12 @@ class World:
 
     async def told(self, *objects: Service | EndpointSlice, gone: tuple[Service, ...] = ()) -> None:
         """All nodes know of these and have programmed them."""
+        self._take(objects, gone)
+        self.stale.clear()
+        for node, planner in self.planners.items():
+            self.stale.append(await self.modes[node].apply(planner.changes()))
+
+    def _take(self, objects: tuple[Service | EndpointSlice, ...], gone: tuple[Service, ...]) -> None:
         for planner in self.planners.values():
             for one in objects:
                 if isinstance(one, Service):
@@ -146,9 +159,14 @@ class World:
             for service in gone:
                 planner.set_service(service.metadata.key, None)
         self.slices.update({one.metadata.key: one for one in objects if isinstance(one, EndpointSlice)})
-        self.stale.clear()
-        for node, planner in self.planners.items():
-            self.stale.append(await self.modes[node].apply(planner.changes()))
+
+    async def restart(self, *objects: Service | EndpointSlice, gone: tuple[Service, ...] = ()) -> None:
+        """New processes, as it were, which find these changes when they start."""
+        for node, mode in self.modes.items():
+            mode.close()
+            self.modes[node] = self._make(self.ns(node), node)
+        self._take(objects, gone)
+        await self.begin()
 
     async def begin(self) -> None:
         for node, planner in self.planners.items():
@@ -167,6 +185,9 @@ class World:
         for server in self.servers:
             server.close()
         self.servers.clear()
+        for name, address in self.routes:
+            self._ip(name, f"route del {address}")
+        self.routes.clear()
         await asyncio.sleep(0)
 
     # Servers and callers
@@ -180,6 +201,8 @@ class World:
     def _bound(self, where: str, port: int, kind: int, version: int, protocol: int = 0) -> socket.socket:
         made = self.open(where, kind, version, protocol)
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if version == 6:
+            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         made.bind(("", port))
         return made
 

@@ -88,6 +88,11 @@ class Layout:
         return Table(self.family, TABLE_NAME)
 
     @property
+    def key_width(self) -> int:
+        """Bytes of an address."""
+        return 16 if self.family == "ip6" else 4
+
+    @property
     def destination(self) -> Concat:
         return concat(daddr(self.family), L4PROTO, DPORT)
 

@@ -1,14 +1,15 @@
 """The nftables mode: takes tables over or makes them, and applies steps."""
 
 import asyncio
+import errno
 import logging
 from collections.abc import Iterable, Mapping
 
 from weft.addresses import Prefix
 from weft.kernel.nft import Nft, NftError
 from weft.kernel.state.nft import Datum, Family, Table, Transaction
-from weft.proxy.nftables.layout import TABLE_NAME, Layout, Options
-from weft.proxy.nftables.render import frontend_of
+from weft.proxy.nftables.layout import PROTOCOLS, TABLE_NAME, Layout, Options
+from weft.proxy.nftables.render import frontend_of, place_of, protocol_of
 from weft.proxy.nftables.state import TableState
 from weft.proxy.plan import Changes, Stale
 
@@ -47,10 +48,27 @@ class NftablesMode:
                     continue
                 for part in filter(None, (step.chains, step.elements)):
                     self._nft.apply(part)
+                self._estrange(table.layout, step.estranged)
                 await asyncio.sleep(0)
             if whole is not None:
                 self._nft.apply(whole)
         return stale
+
+    def _estrange(self, layout: Layout, pairs: list[tuple[bytes, bytes | None]]) -> None:
+        """Makes clients choose anew whose endpoint has gone. The kernel keeps their map, so it must be listed."""
+        for protocol in PROTOCOLS:
+            lost = {(place_of(key), end) for key, end in pairs if protocol_of(key) == protocol}
+            if not lost:
+                continue
+            held, width = layout.affinity(protocol), layout.key_width
+            for key, end in self._nft.elements(held).items():
+                if (key[width:], end) in lost or (key[width:], None) in lost:
+                    try:
+                        self._nft.apply(Transaction().delete_elements(held, [key]))
+                    except NftError as error:
+                        # Its time may run out between the two.
+                        if error.errno != errno.ENOENT:
+                            raise
 
     def intact(self) -> bool:
         """Only our own generation of the table has its comment, chains and sets."""

@@ -46,6 +46,11 @@ def frontend_of(key: bytes) -> Frontend:
     return Frontend(key[:width], _NAMES[key[width]], int.from_bytes(key[width + 4 : width + 6], "big"))
 
 
+def place_of(key: bytes) -> bytes:
+    """Address and port, which is the key in the maps of one protocol."""
+    return key[:-8] + key[-4:]
+
+
 def protocol_of(key: bytes) -> str:
     return _NAMES[key[-8]]
 
@@ -104,7 +109,7 @@ def elements(layout: Layout, key: bytes, held: Programmed) -> dict[str, dict[byt
     if held.verdict:
         found["services"] = {key: held.verdict}
     if held.slots or held.local_slots:
-        found[f"endpoints-{protocol_of(key)}"] = dict(_slots(key[:-8] + key[-4:], held))
+        found[f"endpoints-{protocol_of(key)}"] = dict(_slots(place_of(key), held))
     if held.source:
         found["sources"] = {key: held.source}
     if held.sticky:

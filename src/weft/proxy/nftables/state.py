@@ -6,7 +6,7 @@ The kernel is listed once, when a table is taken over; from then on a change cos
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from weft.kernel.state.nft import Datum, Set, Transaction
+from weft.kernel.state.nft import PROTOCOLS, Datum, Set, Transaction
 from weft.proxy.model import Entry
 from weft.proxy.nftables import chains
 from weft.proxy.nftables.layout import Layout
@@ -26,6 +26,8 @@ class Step:
     elements: Transaction
     stale: list[tuple[bytes, bytes]]
     """UDP destinations and endpoints that no longer belong together: conntrack must forget them."""
+    estranged: list[tuple[bytes, bytes | None]] = field(default_factory=list)
+    """Destinations and endpoints (None: any) that no client may be remembered to have any longer."""
 
 
 @dataclass(slots=True)
@@ -37,6 +39,7 @@ class _Delta:
     new: dict[str, dict[bytes, Datum]] = field(default_factory=dict)
     names: set[str] = field(default_factory=set)
     stale: list[tuple[bytes, bytes]] = field(default_factory=list)
+    estranged: list[tuple[bytes, bytes | None]] = field(default_factory=list)
     size: int = 0
 
     def compare(self, name: str, before: Mapping[bytes, Datum], after: Mapping[bytes, Datum]) -> None:
@@ -120,8 +123,11 @@ class TableState:
                 delta.compare(name, old.get(name, {}), new.get(name, {}))
         self._share(key, before, after, delta)
         delta.names.update(verdict.chain for verdict in (after.verdict, after.sticky) if verdict)
-        if key[-8] == 17:
-            self._forget(key, before, after, delta)
+        gone = {*before.slots, *before.local_slots} - {*after.slots, *after.local_slots}
+        if key[-8] == PROTOCOLS["udp"]:
+            self._forget(key, before, after, gone, delta)
+        if before.sticky:
+            delta.estranged += [(key, end) for end in gone] if after.sticky else [(key, None)]
         if after is NOTHING:
             self.programmed.pop(key, None)
         else:
@@ -157,15 +163,15 @@ class TableState:
         return False
 
     @staticmethod
-    def _forget(key: bytes, before: Programmed, after: Programmed, delta: _Delta) -> None:
-        gone = {*before.slots, *before.local_slots} - {*after.slots, *after.local_slots}
+    def _forget(key: bytes, before: Programmed, after: Programmed, gone: set[bytes], delta: _Delta) -> None:
         delta.stale += [(key, end) for end in gone]
         if after.verdict and not before.verdict:
             # Flows that began before there was an endpoint go on untranslated for as long as they are used.
             delta.stale.append((key, key[:-8] + key[-4:]))
 
     def _step(self, delta: _Delta) -> Step:
-        return Step(chains.make(self.layout, delta.names, self.chains), delta.transaction(), delta.stale)
+        made = chains.make(self.layout, delta.names, self.chains)
+        return Step(made, delta.transaction(), delta.stale, delta.estranged)
 
     def _rewrite_guard(self) -> Transaction:
         made = Transaction().flush(*(self._sets[name] for name in _GUARD))
