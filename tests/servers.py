@@ -34,6 +34,7 @@ def weft_apiserver(*flags: str) -> Iterator[Server]:
         pki = ensure(home / "pki", nodes={}, addresses=["127.0.0.1"])
         command = [
             sys.executable, "-m", "weft.apiserver", "--bind-address=127.0.0.1", f"--secure-port={port}",
+            "--advertise-address=192.0.2.1",
             f"--data={home / 'store.db'}",
             f"--tls-cert-file={pki.apiserver.certificate}", f"--tls-private-key-file={pki.apiserver.key}",
             f"--client-ca-file={pki.ca_certificate}",

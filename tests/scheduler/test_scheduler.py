@@ -1,15 +1,15 @@
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from tests.peers import kube_apiserver
 from tests.scheduler.build import raw_node, raw_pod
+from tests.servers import Server, real_apiserver, weft_apiserver
 
 from weft.cluster.fake import FakeCluster
-from weft.cluster.objects.resource import CORE_EVENTS, NAMESPACES, NODES, PODS
+from weft.cluster.objects.resource import CORE_EVENTS, NAMESPACES, NODES, PODS, SERVICE_ACCOUNTS
 from weft.cluster.port import Cluster
 from weft.cluster.real import HttpCluster, load
 from weft.scheduler.scheduler import Scheduler
@@ -87,32 +87,44 @@ async def test_a_node_is_never_filled_beyond_its_size() -> None:
         assert bound(list((await cluster.list(PODS, "shop", as_=dict)).items)) == 10
 
 
-@pytest.mark.peer
-async def test_against_the_real_api_server_with_a_hundred_nodes() -> None:
+@pytest.fixture(params=["weft", pytest.param("kube-apiserver", marks=pytest.mark.peer)])
+def server(request: pytest.FixtureRequest) -> Iterator[Server]:
+    if request.param == "weft":
+        with weft_apiserver() as running:
+            yield running
+    else:
+        with real_apiserver("--disable-admission-plugins=ServiceAccount") as running:
+            yield running
+
+
+async def test_a_hundred_nodes_are_filled_evenly(server: Server) -> None:
     count = 600
-    with kube_apiserver("--disable-admission-plugins=ServiceAccount", users=["system:kube-scheduler"]) as kubeconfig:
-        identity = kubeconfig.parent / "system-kube-scheduler"
-        async with HttpCluster(load(kubeconfig)) as admin, HttpCluster(load(identity)) as cluster:
-            await admin.create(NAMESPACES, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}})
-            for number in range(100):
-                made = raw_node(f"n{number}")
-                await admin.create(NODES, {"apiVersion": "v1", "kind": "Node", **made})
-                await admin.patch(NODES, f"n{number}", {"status": made["status"]}, subresource="status")
-                # The admission plugin taints every new node as not ready.
-                await admin.patch(NODES, f"n{number}", {"spec": {"taints": None}})
-            pods = [raw_pod(f"p{number}", owner="web", requests={"cpu": "50m"}) for number in range(count)]
-            for pod in pods:
-                pod["spec"]["containers"][0]["image"] = "web"
-                del pod["metadata"]["uid"]
-            for start in range(0, count, 50):
-                batch = pods[start : start + 50]
-                await asyncio.gather(
-                    *(admin.create(PODS, {"apiVersion": "v1", "kind": "Pod", **p}, "shop") for p in batch)
-                )
-            started = time.perf_counter()
-            async with scheduling(cluster):
-                found = await until(admin, lambda found: bound(found) == count, timeout=60)
-                took = time.perf_counter() - started
-            print(f"{count} pods on 100 nodes in {took:.2f} s: {count / took:.0f} pods/s")
-            nodes = [pod["spec"]["nodeName"] for pod in found]
-            assert max(nodes.count(name) for name in set(nodes)) == 6, "spread evenly"
+    async with HttpCluster(load(server.admin)) as admin, HttpCluster(load(server.identities["scheduler"])) as own:
+        await fill(admin, count)
+        started = time.perf_counter()
+        async with scheduling(own):
+            found = await until(admin, lambda found: bound(found) == count, timeout=60)
+            took = time.perf_counter() - started
+        print(f"{count} pods on 100 nodes in {took:.2f} s: {count / took:.0f} pods/s")
+        nodes = [pod["spec"]["nodeName"] for pod in found]
+        assert max(nodes.count(name) for name in set(nodes)) == 6
+
+
+async def fill(admin: HttpCluster, count: int) -> None:
+    """A hundred nodes, and `count` pods that wait."""
+    await admin.create(NAMESPACES, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}})
+    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default"}}
+    await admin.create(SERVICE_ACCOUNTS, account, "shop")
+    for number in range(100):
+        made = raw_node(f"n{number}")
+        await admin.create(NODES, {"apiVersion": "v1", "kind": "Node", **made})
+        await admin.patch(NODES, f"n{number}", {"status": made["status"]}, subresource="status")
+        # kube-apiserver's admission taints every new node as not ready.
+        await admin.patch(NODES, f"n{number}", {"spec": {"taints": None}})
+    pods = [raw_pod(f"p{number}", owner="web", requests={"cpu": "50m"}) for number in range(count)]
+    for pod in pods:
+        pod["spec"]["containers"][0]["image"] = "web"
+        del pod["metadata"]["uid"]
+    for start in range(0, count, 50):
+        batch = pods[start : start + 50]
+        await asyncio.gather(*(admin.create(PODS, {"apiVersion": "v1", "kind": "Pod", **p}, "shop") for p in batch))

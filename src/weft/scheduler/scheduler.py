@@ -24,7 +24,7 @@ from weft.scheduler.scores import Selector
 from weft.scheduler.state import ClusterState
 
 NAME = "default-scheduler"
-_BINDINGS_AT_ONCE = 64
+_BINDINGS_AT_ONCE = 32
 _FLUSH_EVERY = 1.0
 _LOST_AFTER = 60.0
 
