@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import random
 import time
 from collections.abc import Awaitable, Sequence
@@ -15,6 +16,7 @@ from weft.dns.metrics import DURATIONS
 from weft.dns.plugins.forward.exchange import NoReply, Upstream
 from weft.dns.plugins.forward.setup import Config, endpoints, parse
 
+_log = logging.getLogger(__name__)
 _DEADLINE = 5.0
 """Seconds in which one upstream after the other is tried; as CoreDNS."""
 
@@ -92,11 +94,11 @@ class Forward:
             rcode = RCODE_NAMES.get(message.rcode, str(message.rcode))
             self._seconds.observe(time.perf_counter() - begun, "forward", str(upstream), rcode)
             return _reply(message)
-        return Reply(SERVFAIL, by="forward", error=error or "no upstream is healthy")
+        return Reply(SERVFAIL, by="forward", error=error or "there is no upstream")
 
     def _order(self) -> list[Upstream]:
         all_ = self._upstreams
-        if self._config.policy == "sequential" or len(all_) == 1:
+        if self._config.policy == "sequential" or len(all_) < 2:
             return all_
         if self._config.policy == "random":
             return random.sample(all_, len(all_))
@@ -152,7 +154,11 @@ def _reply(message: Message) -> Reply:
 
 
 def build(config: Config, next_: Serve, site: Site) -> Serve:
-    upstreams = [Upstream(address, expire=config.expire, force_tcp=config.force_tcp) for address in endpoints(config)]
+    addresses = endpoints(config)
+    if not addresses:
+        # The names of the cluster must go on without the world outside.
+        _log.warning("%s: forward: %s names no nameserver, so SERVFAIL is the answer", config.where, config.to[0])
+    upstreams = [Upstream(address, expire=config.expire, force_tcp=config.force_tcp) for address in addresses]
     forward = Forward(config, upstreams, next_, site)
     site.background.append(forward.run)
     return forward.serve

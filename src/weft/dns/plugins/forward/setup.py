@@ -112,7 +112,10 @@ def endpoint(text: str) -> tuple[str, int]:
 def endpoints(
     config: Config, read: Callable[[str], str] = lambda path: Path(path).read_text()
 ) -> list[tuple[str, int]]:
-    """All upstreams, those in files included. Raises ValueError that names file and line."""
+    """All upstreams, those in files included; none where the files name none, as on a machine without a network.
+
+    Raises ValueError that names file and line.
+    """
     found: list[tuple[str, int]] = []
     for target in config.to:
         if not target.startswith("/"):
@@ -123,8 +126,6 @@ def endpoints(
         except OSError as error:
             raise ValueError(f"{config.where}: forward: {target}: {error.strerror} (name another file)") from None
         found += name_servers(text)
-    if not found:
-        raise ValueError(f"{config.where}: forward: {' '.join(config.to)} names no nameserver (give an address)")
     return list(dict.fromkeys(found))[:_MOST_UPSTREAMS]
 
 
