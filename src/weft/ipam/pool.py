@@ -1,7 +1,7 @@
 """One address from each of a node's ranges: a pod of a dual-stack cluster has two. Pure."""
 
 from collections.abc import Iterable, Sequence
-from ipaddress import ip_interface
+from ipaddress import IPv4Address, IPv4Interface, IPv6Interface
 
 from weft.addresses import Address, Prefix
 from weft.ipam.allocator import Exhausted, RangeAllocator
@@ -24,8 +24,7 @@ class Pool:
         except Exhausted:
             self.release(given)
             raise
-        lengths = [prefix.prefixlen for prefix in self.ranges]
-        return tuple(ip_interface((address, length)) for address, length in zip(given, lengths, strict=True))
+        return tuple(_interface(address, prefix) for address, prefix in zip(given, self.ranges, strict=True))
 
     def take(self, addresses: Iterable[Address]) -> None:
         """Marks addresses as handed out; those of other ranges (the node's ranges have changed) are left alone."""
@@ -44,6 +43,12 @@ class Pool:
     @property
     def capacity(self) -> tuple[int, ...]:
         return tuple(allocator.capacity for allocator in self._allocators)
+
+
+def _interface(address: Address, prefix: Prefix) -> Interface:
+    if isinstance(address, IPv4Address):
+        return IPv4Interface((address, prefix.prefixlen))
+    return IPv6Interface((address, prefix.prefixlen))
 
 
 def gateway(prefix: Prefix) -> Address:

@@ -1,5 +1,6 @@
 """What the plugin remembers of a pod's attachment. Pure."""
 
+import functools
 import hashlib
 from collections.abc import Iterable, Mapping
 from ipaddress import ip_address, ip_interface
@@ -35,10 +36,16 @@ class Attachment(msgspec.Struct, frozen=True, omit_defaults=True):
         return attachment_key(self.container, self.ifname)
 
     def interfaces(self) -> tuple[Interface, ...]:
-        return tuple(ip_interface(text) for text in self.addresses)
+        return tuple(_interface(text) for text in self.addresses)
 
     def bare_addresses(self) -> tuple[Address, ...]:
         return tuple(interface.ip for interface in self.interfaces())
+
+
+@functools.lru_cache(maxsize=1024)
+def _interface(text: str) -> Interface:
+    """An ADD asks for the same ones several times, and parsing takes longer than the kernel does for an address."""
+    return ip_interface(text)
 
 
 def attachment_key(container: str, ifname: str) -> str:
