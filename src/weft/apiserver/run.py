@@ -43,7 +43,9 @@ async def run(args: argparse.Namespace) -> int:
     settings = config.parse(args)
     sys.setswitchinterval(_SWITCH)
     failed = asyncio.Event()
-    store = Store(_journal(settings), {storage_name(kind): kind.selectable for kind in KINDS}, failed.set)
+    # Two groups may serve what is stored once (events): the kind that can be selected by fields says how.
+    selectable = {storage_name(kind): kind.selectable for kind in sorted(KINDS, key=lambda kind: len(kind.selectable))}
+    store = Store(_journal(settings), selectable, failed.set)
     try:
         access = _access_control(settings)
         registry = Registry(store, KINDS, _admissions(settings, access))
