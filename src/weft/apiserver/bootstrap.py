@@ -1,5 +1,6 @@
 """What every cluster begins with: namespaces, the roles of access control, and the Service `kubernetes`."""
 
+import logging
 from ipaddress import ip_address
 from typing import Any
 
@@ -9,6 +10,8 @@ from weft.apiserver.auth.access import User
 from weft.apiserver.registry.kind import Object
 from weft.apiserver.registry.registry import Change, Registry
 from weft.cluster.objects.resource import ENDPOINT_SLICES, ENDPOINTS, NAMESPACES, SERVICES, Resource
+
+log = logging.getLogger(__name__)
 
 _NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
 _SELF = User("system:apiserver", groups=("system:masters",))
@@ -21,6 +24,9 @@ async def prepare(registry: Registry, service_range: Prefix, address: str, port:
         await _ensure(registry, NAMESPACES, {"metadata": {"name": name}})
     await _access(registry)
     await _ensure(registry, SERVICES, _service(service_range, port))
+    if ip_address(address).is_loopback:
+        log.warning("no pod can reach this server: --advertise-address is loopback address=%s", address)
+        return
     await _replace(registry, ENDPOINTS, _endpoints(address, port))
     await _replace(registry, ENDPOINT_SLICES, _endpoint_slice(address, port))
 
