@@ -90,6 +90,8 @@ class World:
 
     def _node(self, node: str) -> None:
         self._sysctl(node, ipv4__ip_forward="1", ipv6__conf__all__forwarding="1")
+        # A rejection must not go missing because a redirect went to the same caller just before.
+        self._sysctl(node, ipv4__icmp_ratelimit="0", ipv6__icmp__ratelimit="0", ipv4__conf__eth0__send_redirects="0")
         number, other = NODES[node], "node2" if node == "node1" else "node1"
         self._ip(
             node,
