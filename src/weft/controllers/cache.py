@@ -69,6 +69,15 @@ class Cache:
         self._ahead[key] = version
         self._set(key, obj)
 
+    def remember_quietly(self, obj: Object, unless: OnChange) -> None:
+        """As `remember`, but without telling `unless`: to its owner the write is no news."""
+        kept = self._callbacks
+        self._callbacks = [callback for callback in kept if callback != unless]
+        try:
+            self.remember(obj)
+        finally:
+            self._callbacks = kept
+
     def forget(self, obj: Object) -> None:
         """Notes that the object's deletion was asked for and granted."""
         self._doomed[obj["metadata"]["uid"]] = asyncio.get_running_loop().time() + _DOOMED_FOR
@@ -98,6 +107,8 @@ class Cache:
             if stale:
                 return
             del self._ahead[key]
+            if new is not None and _version(new) == ahead:
+                return  # our own write, told already
         self._set(key, new)
 
     def _set(self, key: str, new: Object | None) -> None:

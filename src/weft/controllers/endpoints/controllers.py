@@ -17,6 +17,7 @@ from weft.reconcile.queue import WorkQueue
 
 _SLICE_MANAGER = "endpointslice-controller.k8s.io"
 _SLICE_LIMIT = 100
+_WORKERS = 16
 
 
 class EndpointSliceController:
@@ -24,24 +25,20 @@ class EndpointSliceController:
         self._context = context
         self._followed = Followed(context)
         self._writer = SliceWriter(context, _SLICE_MANAGER)
-        self._queue = WorkQueue(self._sync, name="endpointslice", workers=5)
+        self._queue = WorkQueue(self._sync, name="endpointslice", workers=_WORKERS)
 
     async def run(self) -> None:
         await self._context.synced(self._writer.cache)
         await self._followed.follow(self._queue.add)
-        self._writer.cache.subscribe(self._slice_changed)
+        self._writer.follow(self._queue.add)
         await self._queue.run()
-
-    def _slice_changed(self, _key: str, old: Object | None, new: Object | None) -> None:
-        for each in (old, new):
-            if each is not None and (service := self._writer.service_of(each)):
-                self._queue.add(service)
 
     async def _sync(self, key: str) -> None:
         service = self._followed.services.objects.get(key)
         if service is None or not is_selected_by_pods(service):
             return
-        meta, pods, zones = service["metadata"], self._followed.pods_of(service), self._followed.zones()
+        meta, pods = service["metadata"], self._followed.pods_of(service)
+        zones = self._followed.zones(pods)
         parent = Parent(
             meta["namespace"],
             meta["name"],
@@ -59,13 +56,16 @@ class EndpointsController:
         self._context = context
         self._followed = Followed(context)
         self._endpoints = context.cache(ENDPOINTS)
-        self._queue = WorkQueue(self._sync, name="endpoints", workers=5)
+        self._queue = WorkQueue(self._sync, name="endpoints", workers=_WORKERS)
 
     async def run(self) -> None:
         await self._context.synced(self._endpoints)
         await self._followed.follow(self._queue.add)
-        self._endpoints.subscribe(lambda key, _old, _new: self._queue.add(key))
+        self._endpoints.subscribe(self._changed)
         await self._queue.run()
+
+    def _changed(self, key: str, _old: Object | None, _new: Object | None) -> None:
+        self._queue.add(key)
 
     async def _sync(self, key: str) -> None:
         service, old = self._followed.services.objects.get(key), self._endpoints.objects.get(key)
@@ -90,7 +90,7 @@ class EndpointsController:
             if old is None and is_terminating_error(error):
                 return
             raise
-        self._endpoints.remember(written)
+        self._endpoints.remember_quietly(written, self._changed)
 
     async def _delete(self, endpoints: Object) -> None:
         meta = endpoints["metadata"]
@@ -112,13 +112,8 @@ class EndpointSliceMirroringController:
         await self._context.synced(self._services, self._endpoints, self._writer.cache)
         for cache in (self._services, self._endpoints):
             cache.subscribe(lambda key, _old, _new: self._queue.add(key))
-        self._writer.cache.subscribe(self._slice_changed)
+        self._writer.follow(self._queue.add)
         await self._queue.run()
-
-    def _slice_changed(self, _key: str, old: Object | None, new: Object | None) -> None:
-        for each in (old, new):
-            if each is not None and (service := self._writer.service_of(each)):
-                self._queue.add(service)
 
     async def _sync(self, key: str) -> None:
         endpoints, service = self._endpoints.objects.get(key), self._services.objects.get(key)

@@ -49,9 +49,11 @@ class Followed:
         candidates = (pod for entry in _selector_entry(service) for pod in self.pods.find("label", entry))
         return [pod for pod in candidates if equality_matches(selector, pod["metadata"].get("labels"))]
 
-    def zones(self) -> dict[str, str]:
-        """Each node's zone."""
-        return {name: _zone(node) for name, node in self.nodes.objects.items()}
+    def zones(self, pods: Iterable[Object]) -> dict[str, str]:
+        """The zone of every node that exists and runs one of the pods."""
+        names = {pod["spec"].get("nodeName", "") for pod in pods}
+        nodes = self.nodes.objects
+        return {name: _zone(nodes[name]) for name in names if name in nodes}
 
     def _services_of(self, *pods: Object | None) -> Iterable[Object]:
         found: dict[str, Object] = {}

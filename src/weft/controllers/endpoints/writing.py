@@ -1,6 +1,6 @@
 """Writes EndpointSlices: what `slices.diff` decides, for the two controllers that own slices."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from weft.addresses import Family
 from weft.cluster.errors import ApiError, NotFound
@@ -19,13 +19,24 @@ class SliceWriter:
         self._manager = manager
         self.cache: Cache = context.cache(ENDPOINT_SLICES)
         self.cache.add_index("service", _service_entry)
+        self._on_service: Callable[[str], None] = lambda _key: None
+
+    def follow(self, on_service: Callable[[str], None]) -> None:
+        """Calls back with the Service of every slice of ours that someone else has changed."""
+        self._on_service = on_service
+        self.cache.subscribe(self._changed)
+
+    def _changed(self, _key: str, old: Object | None, new: Object | None) -> None:
+        for each in (old, new):
+            if each is not None and (service := self._service_of(each)):
+                self._on_service(service)
 
     def slices_of(self, key: str) -> list[Object]:
         """The slices of the Service `namespace/name` that this manager keeps."""
         found = self.cache.find("service", f"{self._manager}:{key}")
         return [each for each in found if not self.cache.is_doomed(each)]
 
-    def service_of(self, slice_: Object) -> str | None:
+    def _service_of(self, slice_: Object) -> str | None:
         """`namespace/name` of the Service whose slice this is, if it is one of ours."""
         labels = slice_["metadata"].get("labels") or {}
         if labels.get(MANAGED_BY) != self._manager or not labels.get(SERVICE_NAME):
@@ -50,9 +61,10 @@ class SliceWriter:
         try:
             for each in changes.create if not leaving else ():
                 made = await cluster.create(ENDPOINT_SLICES, each, each["metadata"]["namespace"])
-                self.cache.remember(made)
+                self.cache.remember_quietly(made, self._changed)
             for each in changes.update:
-                self.cache.remember(await cluster.update(ENDPOINT_SLICES, whole(ENDPOINT_SLICES, each)))
+                made = await cluster.update(ENDPOINT_SLICES, whole(ENDPOINT_SLICES, each))
+                self.cache.remember_quietly(made, self._changed)
         except ApiError as error:
             if not is_terminating_error(error) or error.code == 404:
                 raise
