@@ -38,19 +38,22 @@ def label_key_errors(key: str) -> list[str]:
         if not prefix:
             errors.append("prefix part must be non-empty")
         else:
-            errors += [f"prefix part {text}" for text in subdomain_errors(prefix)]
+            errors += [
+                f"prefix part {text.replace('characters', 'bytes', 1) if 'more than' in text else text}"
+                for text in subdomain_errors(prefix)
+            ]
     name = parts[-1]
     if not name:
         errors.append("name part must be non-empty")
     elif len(name) > 63:
-        errors.append("name part must be no more than 63 characters")
+        errors.append("name part must be no more than 63 bytes")
     if not _NAME.fullmatch(name):
         errors.append(_NAME_TEXT)
     return errors
 
 
 def label_value_errors(value: str) -> list[str]:
-    errors = ["must be no more than 63 characters"] if len(value.encode()) > 63 else []
+    errors = ["must be no more than 63 bytes"] if len(value.encode()) > 63 else []
     if not _VALUE.fullmatch(value):
         errors.append(_VALUE_TEXT)
     return errors

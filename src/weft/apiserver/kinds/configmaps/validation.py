@@ -19,7 +19,7 @@ def validate_config_map(config: Object) -> Errors:
         errors += each(f"binaryData[{key}]", key, config_key(key))
     size = sum(len(text.encode()) for text in data.values()) + sum(decoded_size(text) for text in binary.values())
     if size > LARGEST:
-        errors.append(too_long("", LARGEST))
+        errors.append(too_long("[]", LARGEST))
     return errors
 
 

@@ -1,11 +1,14 @@
 """Validation of IngressClasses (pkg/apis/networking/validation)."""
 
+import re
+
 from weft.apiserver.kinds.ingresses.validation import reference_errors
 from weft.apiserver.kinds.rules import names
 from weft.apiserver.kinds.rules.errors import Errors, each, forbidden, immutable, invalid, one_of, required, too_long
 from weft.apiserver.registry.kind import Object
 
 _LONGEST = 250
+_PATH = re.compile(r"[A-Za-z0-9/\-._~%!$&'()*+,;=:]+")
 
 
 def validate_ingress_class(found: Object) -> Errors:
@@ -28,10 +31,9 @@ def _domain_path(field: str, text: str) -> Errors:
     if not slash or not path or not domain:
         return [invalid(field, text, 'must be a domain-prefixed path (such as "acme.io/foo")')]
     errors = each(field, domain, names.subdomain(domain))
-    bad = [
-        letter for letter in path if not (letter.isascii() and (letter.isalnum() or letter in "/-._~%!$&'()*+,;=:@"))
-    ]
-    return errors + ([invalid(field, path, "Invalid path")] if bad else [])
+    if not _PATH.fullmatch(path):
+        errors.append(invalid(field, path, f"Invalid path (regex used for validation is '{_PATH.pattern}')"))
+    return errors
 
 
 def _parameters(parameters: Object | None) -> Errors:

@@ -1,5 +1,5 @@
 from weft.apiserver.kinds.leases.columns import COLUMNS, row
-from weft.apiserver.kinds.leases.validation import validate_lease, validate_update
+from weft.apiserver.kinds.leases.validation import drop_disabled, validate_lease, validate_update
 from weft.apiserver.registry.kind import Kind
 from weft.cluster.objects.resource import LEASES
 
@@ -10,4 +10,5 @@ KIND = Kind(
     row=row,
     validate_create=validate_lease,
     validate_update=validate_update,
+    default=drop_disabled,
 )

@@ -1,9 +1,13 @@
-"""Validation of Leases (pkg/apis/coordination/validation)."""
+"""Validation of Leases (pkg/apis/coordination/validation). Coordinated election (KEP-4355) is off, as upstream's is."""
 
-from weft.apiserver.kinds.rules.errors import Errors, each, forbidden, invalid, not_supported
-from weft.apiserver.kinds.rules.names import qualified_name
+from weft.apiserver.kinds.rules.errors import Errors, invalid
 from weft.apiserver.kinds.rules.numbers import NEGATIVE
 from weft.apiserver.registry.kind import Object
+
+
+def drop_disabled(lease: Object) -> None:
+    for name in ("strategy", "preferredHolder"):
+        lease.get("spec", {}).pop(name, None)
 
 
 def validate_lease(lease: Object) -> Errors:
@@ -14,13 +18,6 @@ def validate_lease(lease: Object) -> Errors:
         errors.append(invalid("spec.leaseDurationSeconds", seconds, "must be greater than 0"))
     if transitions is not None and transitions < 0:
         errors.append(invalid("spec.leaseTransitions", transitions, NEGATIVE))
-    strategy = spec.get("strategy")
-    if strategy is not None and "/" in strategy:
-        errors += each("spec.strategy.strategy", strategy, qualified_name(strategy))
-    elif strategy is not None and strategy != "OldestEmulationVersion":
-        errors.append(not_supported("spec.strategy.strategy", strategy, ("OldestEmulationVersion",)))
-    if spec.get("preferredHolder") and not strategy:
-        errors.append(forbidden("spec.preferredHolder", "may only be specified if `strategy` is defined"))
     return errors
 
 

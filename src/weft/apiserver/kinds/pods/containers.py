@@ -35,7 +35,7 @@ def container_errors(spec: Object, field: str, volumes: dict[str, Object]) -> Er
         place = f"{field}.containers[{index}]"
         errors += _common(container, place, spec, volumes)
         errors += _unique(container, place, seen)
-        errors += _running(container, place)
+        errors += _running(container, place, spec)
         errors += _only_for_pods(container, place)
     errors += _host_ports(regular, f"{field}.containers")
     for index, container in enumerate(init):
@@ -83,11 +83,13 @@ def _unique(container: Object, field: str, seen: set[str]) -> Errors:
     return []
 
 
-def _running(container: Object, field: str) -> Errors:
+def _running(container: Object, field: str, spec: Object) -> Errors:
     """What only containers have that run along with the pod."""
     errors: Errors = []
     if container.get("lifecycle") is not None:
-        errors += lifecycle_errors(container["lifecycle"], f"{field}.lifecycle")
+        errors += lifecycle_errors(
+            container["lifecycle"], f"{field}.lifecycle", spec.get("terminationGracePeriodSeconds") or 0
+        )
     for name in ("livenessProbe", "readinessProbe", "startupProbe"):
         if container.get(name) is not None:
             errors += probe_errors(container[name], name, f"{field}.{name}")
@@ -109,7 +111,7 @@ def _init(container: Object, field: str, spec: Object, volumes: dict[str, Object
     errors += _unique(container, field, seen)
     errors += _host_ports([container], field.rpartition("[")[0])
     if container.get("restartPolicy") == "Always":
-        return errors + _running(container, field)
+        return errors + _running(container, field, spec)
     detail = "may not be set for init containers without restartPolicy=Always"
     errors += [forbidden(f"{field}.{name}", detail) for name in _SIDECARS_ONLY if container.get(name) is not None]
     policy = container.get("restartPolicy")

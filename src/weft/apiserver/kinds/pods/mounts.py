@@ -13,7 +13,9 @@ def mount_errors(container: Object, field: str, volumes: dict[str, Object]) -> E
     seen: set[str] = set()
     errors: Errors = []
     for index, mount in enumerate(container.get("volumeMounts") or ()):
-        errors += _mount(mount, f"{field}[{index}]", volumes, seen, devices)
+        place = f"{field}[{index}]"
+        errors += _mount(mount, place, volumes, seen, devices)
+        errors += _sub_paths(mount, field, place)
         errors += _details(mount, field, container)
     return errors
 
@@ -47,18 +49,21 @@ def _mount(mount: Object, field: str, volumes: dict[str, Object], seen: set[str]
         errors.append(invalid(f"{field}.name", name, "must not already exist in volumeDevices"))
     if any(device.get("devicePath") == path for device in devices):
         errors.append(invalid(f"{field}.mountPath", path, "must not already exist as a path in volumeDevices"))
-    if mount.get("subPathExpr") and mount.get("subPath"):
-        detail = "subPathExpr and subPath are mutually exclusive"
-        errors.append(invalid(f"{field}.subPathExpr", mount["subPathExpr"], detail))
     return errors
+
+
+def _sub_paths(mount: Object, field: str, place: str) -> Errors:
+    path, expression = mount.get("subPath", ""), mount.get("subPathExpr", "")
+    errors = descending_path(f"{field}.subPath", path)
+    if expression and path:
+        detail = "subPathExpr and subPath are mutually exclusive"
+        errors.append(invalid(f"{place}.subPathExpr", expression, detail))
+    return errors + descending_path(f"{field}.subPathExpr", expression)
 
 
 def _details(mount: Object, field: str, container: Object) -> Errors:
     """These upstream reports at the list, not at the mount."""
     errors: Errors = []
-    for name in ("subPath", "subPathExpr"):
-        if mount.get(name):
-            errors += descending_path(f"{field}.{name}", mount[name])
     propagation, recursive = mount.get("mountPropagation"), mount.get("recursiveReadOnly")
     if propagation is not None:
         if propagation not in _PROPAGATIONS:

@@ -25,29 +25,32 @@ def probe_errors(probe: Object, name: str, field: str) -> Errors:
     return errors
 
 
-def lifecycle_errors(lifecycle: Object, field: str) -> Errors:
+def lifecycle_errors(lifecycle: Object, field: str, grace: int) -> Errors:
     errors: Errors = []
     for name in ("postStart", "preStop"):
         if lifecycle.get(name) is not None:
-            errors += handler_errors(lifecycle[name], f"{field}.{name}")
+            errors += handler_errors(lifecycle[name], f"{field}.{name}", grace)
     return errors
 
 
-def handler_errors(handler: Object, field: str) -> Errors:
+def handler_errors(handler: Object, field: str, grace: int = 0) -> Errors:
+    """`grace`: seconds that the pod has to end in; a hook may not sleep longer."""
     given = [name for name in _HANDLERS if handler.get(name) is not None]
     if not given:
         return [required(field, "must specify a handler type")]
-    errors = _handler(given[0], handler[given[0]], f"{field}.{given[0]}")
+    errors = _handler(given[0], handler[given[0]], f"{field}.{given[0]}", grace)
     return errors + [forbidden(f"{field}.{name}", "may not specify more than 1 handler type") for name in given[1:]]
 
 
-def _handler(name: str, action: Object, field: str) -> Errors:
+def _handler(name: str, action: Object, field: str, grace: int) -> Errors:
     if name == "exec":
         return [] if action.get("command") else [required(f"{field}.command")]
     if name == "sleep":
         seconds = action.get("seconds", 0)
-        detail = "must be greater than or equal to 0"
-        return [invalid(f"{field}.seconds", seconds, detail)] if seconds < 0 else []
+        if 0 <= seconds <= grace:
+            return []
+        detail = f"must be non-negative and less than terminationGracePeriodSeconds ({grace})"
+        return [invalid(field, seconds, detail)]
     port = action.get("port", 0)
     where = f"{field}.port"
     if name != "httpGet":

@@ -47,10 +47,8 @@ def _value(name: str, text: str, field: str) -> Errors:
 
 def _name(name: str, field: str) -> Errors:
     errors = each(field, name, names.qualified_name(name))
-    if errors:
-        return errors
     if "/" not in name:
-        if name not in _STANDARD and not name.startswith("hugepages-"):
+        if not errors and name not in _STANDARD and not name.startswith("hugepages-"):
             errors.append(invalid(field, name, "must be a standard resource type or fully qualified"))
         if name not in _CONTAINER and not name.startswith("hugepages-"):
             errors.append(invalid(field, name, "must be a standard resource for containers"))

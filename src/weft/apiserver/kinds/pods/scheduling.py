@@ -147,19 +147,17 @@ def _pod_term(term: Object, field: str) -> Errors:
 
 def spread_errors(constraints: list[Object], field: str) -> Errors:
     errors: Errors = []
-    seen: set[str] = set()
+    pairs = [(each_of.get("topologyKey", ""), each_of.get("whenUnsatisfiable", "")) for each_of in constraints]
     for index, constraint in enumerate(constraints):
         place, skew = f"{field}[{index}]", constraint.get("maxSkew", 0)
-        key, action = constraint.get("topologyKey", ""), constraint.get("whenUnsatisfiable", "")
+        key, action = pairs[index]
         if skew <= 0:
-            errors.append(invalid(f"{place}.maxSkew", skew, "must be greater than 0"))
+            errors.append(invalid(f"{place}.maxSkew", skew, "must be greater than zero"))
         if not key:
             errors.append(required(f"{place}.topologyKey", "can not be empty"))
         if action not in _ACTIONS:
             errors.append(not_supported(f"{place}.whenUnsatisfiable", action, _ACTIONS))
-        pair = f"{{{key}, {action}}}"
-        if pair in seen:
-            errors.append(duplicate(f"{place}.{{topologyKey, whenUnsatisfiable}}", pair))
-        seen.add(pair)
+        if (key, action) in pairs[index + 1 :]:
+            errors.append(duplicate(f"{place}.{{topologyKey, whenUnsatisfiable}}", f"{{{key}, {action}}}"))
         errors += label_selector(f"{place}.labelSelector", constraint.get("labelSelector"))
     return errors

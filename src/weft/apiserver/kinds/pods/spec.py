@@ -103,8 +103,8 @@ def _classes(spec: Object, field: str) -> Errors:
         errors += not_negative_quantity(f"{field}.overhead.{name}", text)
     system = (spec.get("os") or {}).get("name")
     if spec.get("os") is not None and system not in ("linux", "windows"):
-        place = f"{field}.os.name"
-        errors += [required(place)] if not system else [not_supported(place, system, ("linux", "windows"))]
+        place = f"{field}.os"
+        errors += [required(f"{place}.name")] if not system else [not_supported(place, system, ("linux", "windows"))]
     override = spec.get("hostnameOverride")
     if override is not None:
         if spec.get("setHostnameAsFQDN"):

@@ -52,7 +52,7 @@ def selected_template(spec: Object) -> Errors:
         errors.append(invalid("spec.selector", selector, "invalid label selector"))
         return errors
     labels = template.get("metadata", {}).get("labels")
-    if not is_empty(selector) and not matches(selector or {}, labels or {}):
+    if selector is None or (not is_empty(selector) and not matches(selector, labels or {})):
         detail = "`selector` does not match template `labels`"
         errors.append(invalid("spec.template.metadata.labels", labels, detail))
     errors += validate_template(template, "spec.template")

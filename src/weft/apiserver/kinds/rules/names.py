@@ -24,6 +24,11 @@ _WILDCARD_TEXT = (
     "lower case alphanumeric characters, '-' or '.' and end with an alphanumeric character (e.g. '*.example.com', "
     f"regex used for validation is '{_WILDCARD}')"
 )
+_UNDERSCORED = r"_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?(\._?[a-z0-9]([-_a-z0-9]*[a-z0-9])?)*"
+_UNDERSCORED_TEXT = (
+    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '_', '-' or '.', and must "
+    f"start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '{_UNDERSCORED}')"
+)
 _CONFIG_KEY_TEXT = (
     "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  "
     "or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')"
@@ -56,7 +61,8 @@ def wildcard_subdomain(value: str) -> list[str]:
 
 def subdomain_with_underscores(value: str) -> list[str]:
     """Search paths of DNS may have what names of hosts may not."""
-    return subdomain(re.sub("(?<![a-z0-9])_|_(?=[a-z0-9])", "a", value)) and subdomain(value)
+    errors = ["must be no more than 253 characters"] if len(value) > 253 else []
+    return errors if re.fullmatch(_UNDERSCORED, value) else [*errors, _UNDERSCORED_TEXT]
 
 
 def path_segment(value: str) -> list[str]:
