@@ -8,6 +8,7 @@ Needs dnsperf, taskset, two cores, and CoreDNS in $WEFT_PEERS or ~/.cache/weft-p
 
 import argparse
 import asyncio
+import contextlib
 import json
 import os
 import random
@@ -106,8 +107,10 @@ class Api:
         await response.prepare(request)
         queue: asyncio.Queue[bytes] = asyncio.Queue()
         self._watches[plural].append(queue)
-        while True:
-            await response.write(await queue.get())
+        with contextlib.suppress(ConnectionError):
+            while True:
+                await response.write(await queue.get())
+        return response
 
 
 def service(n: int, address: str = "") -> dict[str, Any]:
