@@ -10,6 +10,7 @@ from tests.apiserver.server import PODS, Server, pod
 
 from weft.apiserver.proxy import target
 from weft.apiserver.proxy.forward import headers_for_backend
+from weft.apiserver.storage.store import key_of
 from weft.cluster.errors import ApiError
 
 
@@ -156,7 +157,8 @@ async def test_proxies(server: Server, kubelet: Kubelet) -> None:
     there = await server.get(f"{PODS}/p:{kubelet.port}/proxy/x/")
     assert there.body == b"GET /x/ HTTP/1.1|end"
     subsets = [{"addresses": [{"ip": "127.0.0.1"}], "ports": [{"name": "web", "port": kubelet.port}]}]
-    await server.made("/api/v1/namespaces/default/endpoints", {"metadata": {"name": "s"}, "subsets": subsets})
+    endpoints = {"apiVersion": "v1", "kind": "Endpoints", "metadata": {"name": "s", "namespace": "default"}}
+    server.store.put("endpoints", key_of("default", "s"), {**endpoints, "subsets": subsets})  # loopback is refused
     service = "/api/v1/namespaces/default/services/s:web/proxy"
     assert (await server.get(f"{service}/")).body == b"GET / HTTP/1.1|end"
     assert (await server.get(f"{service}/refuse")).code == 400

@@ -38,10 +38,7 @@ def label_key_errors(key: str) -> list[str]:
         if not prefix:
             errors.append("prefix part must be non-empty")
         else:
-            errors += [
-                f"prefix part {text.replace('characters', 'bytes', 1) if 'more than' in text else text}"
-                for text in subdomain_errors(prefix)
-            ]
+            errors += [f"prefix part {text}" for text in subdomain_errors(prefix, "bytes")]
     name = parts[-1]
     if not name:
         errors.append("name part must be non-empty")
@@ -59,8 +56,8 @@ def label_value_errors(value: str) -> list[str]:
     return errors
 
 
-def subdomain_errors(value: str) -> list[str]:
-    errors = ["must be no more than 253 characters"] if len(value) > 253 else []
+def subdomain_errors(value: str, unit: str = "characters") -> list[str]:
+    errors = [f"must be no more than 253 {unit}"] if len(value) > 253 else []
     if not _SUBDOMAIN.fullmatch(value):
         errors.append(_SUBDOMAIN_TEXT)
     return errors

@@ -47,7 +47,7 @@ def _spec(spec: Object) -> Errors:
     rules, backend = spec.get("rules") or [], spec.get("defaultBackend")
     if not rules and backend is None:
         detail = "either `defaultBackend` or `rules` must be specified"
-        errors.append(invalid("spec", rules, detail))
+        errors.append(invalid("spec", rules or None, detail))
     if backend is not None:
         errors += _backend(backend, "spec.defaultBackend")
     for index, rule in enumerate(rules):
