@@ -12,6 +12,7 @@ from tests.servers import Server
 from weft.addresses import parse_prefixes
 from weft.cluster.errors import NotFound
 from weft.cluster.objects.resource import (
+    CLUSTER_ROLES,
     CONFIGMAPS,
     DAEMON_SETS,
     DEPLOYMENTS,
@@ -320,3 +321,22 @@ async def test_nodes_get_their_ranges_and_silent_ones_are_emptied(server: Server
             assert not (await cluster.get(NODES, "node2", as_=dict))["spec"].get("taints")
             alive.cancel()
         await remove_nodes(cluster, "node2", "node7")
+
+
+async def test_aggregated_roles_gather_their_rules(server: Server) -> None:
+    async with clients(server) as (cluster, own):
+        async with managed(everything(own), "clusterrole-aggregation-controller"):
+            rule = {"apiGroups": ["example.com"], "resources": ["things"], "verbs": ["get"]}
+            labels = {"rbac.authorization.k8s.io/aggregate-to-view": "true"}
+            role = {
+                "apiVersion": "rbac.authorization.k8s.io/v1",
+                "kind": "ClusterRole",
+                "metadata": {"name": "things-viewer", "labels": labels},
+                "rules": [rule],
+            }
+            await cluster.create(CLUSTER_ROLES, role)
+
+            async def gathered() -> bool:
+                return rule in ((await cluster.get(CLUSTER_ROLES, "view", as_=dict)).get("rules") or [])
+
+            await eventually(gathered)

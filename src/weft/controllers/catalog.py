@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from weft.controllers.cluster_roles import ClusterRoleAggregationController
 from weft.controllers.context import Context, Controller
 from weft.controllers.daemonset.controller import DaemonSetController
 from weft.controllers.deployment.controller import DeploymentController
@@ -21,6 +22,7 @@ from weft.controllers.root_ca import RootCaPublisher
 from weft.controllers.service_accounts import ServiceAccountController
 
 CONTROLLERS: dict[str, Callable[[Context], Controller]] = {
+    "clusterrole-aggregation-controller": ClusterRoleAggregationController,
     "daemonset-controller": DaemonSetController,
     "deployment-controller": DeploymentController,
     "endpoints-controller": EndpointsController,
