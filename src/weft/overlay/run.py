@@ -9,8 +9,10 @@ import argparse
 import asyncio
 import logging
 import subprocess
+from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from functools import partial
 
 from weft.cluster.objects.node import Node
 from weft.cluster.objects.resource import NODES
@@ -19,7 +21,7 @@ from weft.cluster.real import HttpCluster, load
 from weft.cluster.reflector import Reflector
 from weft.cni.dispatch import Plugin
 from weft.cni.plugins.loopback import LoopbackPlugin
-from weft.cni.plugins.weft import Attachment, WeftPlugin
+from weft.cni.plugins.weft import Attachment, Settings, WeftPlugin
 from weft.cni.serve import CniServer
 from weft.cni.shim.install import install
 from weft.ipam.journal import Journal
@@ -61,7 +63,7 @@ async def _serve(settings: Config, cluster: Cluster, health_address: str, health
             settings,
             NetlinkNetwork(),
             RealNft(),
-            configure=plugin.configure,
+            configure=_configuring(plugin),
             report_ready=condition.Reporter(cluster, _now),
             bridge_filtering=_has_bridge_filtering(),
         )
@@ -95,6 +97,20 @@ def _plugin(settings: Config, stack: ExitStack) -> WeftPlugin:
     stack.callback(server.close)
     install(settings.bin_dir, plugins, settings.socket)
     return plugin
+
+
+def _configuring(plugin: WeftPlugin) -> Callable[[Settings | None, str], None]:
+    def configure(settings: Settings | None, why_not: str) -> None:
+        plugin.configure(settings, why_not)
+        for number, prefix in enumerate(settings.ranges if settings else ()):
+            in_use = partial(_in_use, plugin, number)
+            metrics.ADDRESSES_IN_USE.labels(str(prefix)).set_function(in_use)
+
+    return configure
+
+
+def _in_use(plugin: WeftPlugin, number: int) -> int:
+    return plugin.addresses_in_use[number]
 
 
 def _has_bridge_filtering() -> bool:

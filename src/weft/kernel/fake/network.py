@@ -7,7 +7,6 @@ same suite. It forwards no packets and makes no link-local addresses.
 import errno
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from ipaddress import ip_network
 from itertools import count
 from typing import TypeVar
 
@@ -15,6 +14,7 @@ from weft.addresses import Address
 from weft.kernel.errors import KernelError
 from weft.kernel.state.address import LinkAddress
 from weft.kernel.state.change import Add, Change, Regroup, Remove, RemoveGroup, Replace
+from weft.kernel.state.diff import RouteKey
 from weft.kernel.state.link import Link, Port, Veth
 from weft.kernel.state.neighbour import Forwarding, Neighbour
 from weft.kernel.state.network import NetworkState
@@ -38,7 +38,7 @@ class _Namespace:
     peers: dict[str, tuple[str, str]] = field(default_factory=dict)
     """Name of a veth → namespace and name of its peer."""
     addresses: list[LinkAddress] = field(default_factory=list)
-    routes: list[Route] = field(default_factory=list)
+    routes: dict[RouteKey, Route] = field(default_factory=dict)
     neighbours: list[Neighbour | Forwarding] = field(default_factory=list)
     sysctls: dict[str, str] = field(default_factory=lambda: dict(_SYSCTLS))
 
@@ -81,7 +81,7 @@ class FakeWorld:
         space = self.of(netns)
         space.links.pop(name, None)
         space.addresses = [address for address in space.addresses if address.link != name]
-        space.routes = [route for route in space.routes if route.link != name]
+        space.routes = _without(space.routes, name)
         space.neighbours = [entry for entry in space.neighbours if entry.link != name]
         for port, link in space.links.items():
             if link.master == name:
@@ -121,7 +121,7 @@ class FakeNetwork:
         sysctls: Iterable[str] = (),
     ) -> NetworkState:
         space = self._space
-        all_routes = [*_connected(space), *space.routes]
+        all_routes = [*_connected(space), *space.routes.values()]
         entries = space.neighbours if neighbours else []
         return NetworkState(
             links=tuple(space.links.values()) if links else (),
@@ -175,8 +175,8 @@ class FakeNetwork:
             case Add(item=Route() as route) | Replace(item=Route() as route):
                 self._add_route(route, exclusive=isinstance(change, Add))
             case Remove(item=Route() as route):
-                same = [there for there in self._space.routes if there.key() == route.key()]
-                _remove(self._space.routes, same[0] if same else route, errno.ESRCH)
+                if self._space.routes.pop(route.key(), None) is None:
+                    raise KernelError(errno.ESRCH, change)
             case Add(item=entry) | Replace(item=entry) if isinstance(entry, Neighbour | Forwarding):
                 self._need(entry.link)
                 space = self._space
@@ -221,7 +221,7 @@ class FakeNetwork:
             alias=there.alias if link.alias is None else link.alias,
         )
         if not link.up:
-            self._space.routes = [route for route in self._space.routes if route.link != link.name]
+            self._space.routes = _without(self._space.routes, link.name)
 
     def _remove_group(self, group: int) -> None:
         names = [link.name for link in self._space.links.values() if link.group == group]
@@ -241,26 +241,33 @@ class FakeNetwork:
         if route.link:
             self._need(route.link)
         space = self._space
-        same = [there for there in space.routes if there.key() == route.key()]
-        if same and exclusive:
+        if route.key() in space.routes and exclusive:
             raise KernelError(errno.EEXIST, f"add {route}")
         link = route.link or (self._link_to(route.via) if route.via else "")
         if route.via is not None and not route.onlink:
             self._link_to(route.via)
-        space.routes = [there for there in space.routes if there not in same] + [replace(route, link=link)]
+        space.routes[route.key()] = replace(route, link=link)
 
     def _link_to(self, via: Address) -> str:
-        for route in [*_connected(self._space), *(there for there in self._space.routes if there.via is None)]:
-            if route.destination.version == via.version and via in route.destination:
+        space = self._space
+        for address in space.addresses:
+            if space.links[address.link].up and via in address.interface.network:
+                return address.link
+        for route in space.routes.values():
+            if route.via is None and via in route.destination:
                 return route.link
         raise KernelError(errno.ENETUNREACH if via.version == 4 else errno.EHOSTUNREACH, f"reach {via}")
+
+
+def _without(routes: dict[RouteKey, Route], link: str) -> dict[RouteKey, Route]:
+    return {key: route for key, route in routes.items() if route.link != link}
 
 
 def _connected(space: _Namespace) -> list[Route]:
     """Routes that the kernel makes for addresses of links that are up."""
     return [
         Route(
-            ip_network(address.interface.network),
+            address.interface.network,
             link=address.link,
             source=address.interface.ip if address.interface.version == 4 else None,
             protocol=_KERNEL_PROTOCOL,
