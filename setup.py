@@ -1,4 +1,4 @@
-"""The one thing that pyproject.toml cannot say: the CNI shim is compiled when a wheel is built."""
+"""The one thing that pyproject.toml cannot say: two small programs are compiled when a wheel is built."""
 
 import runpy
 from pathlib import Path
@@ -7,7 +7,11 @@ from setuptools import setup
 from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_py import build_py
 
-_SHIM = Path("weft/cni/shim/weft-cni")
+_PROGRAMS = {
+    "weft/cni/shim/weft-cni": "weft/cni/shim/weft-cni.c",
+    "weft/lab/images/weft-pause": "weft/lab/images/pause.c",
+}
+"""Executable → its source. Where there is no compiler, something slower or larger takes their place."""
 _HERE = Path(__file__).parent
 
 
@@ -16,8 +20,10 @@ class BuildWithShim(build_py):
         super().run()
         # An editable installation runs from the sources, so there the executable lies beside them.
         root = _HERE / "src" if self.editable_mode else Path(self.build_lib)
-        if not runpy.run_path(str(_HERE / "src/weft/cni/shim/build.py"))["build"](root / _SHIM):
-            self.warn("no C compiler: the CNI shim will be the slower one, in Python")
+        build = runpy.run_path(str(_HERE / "src/weft/cni/shim/build.py"))["build"]
+        for program, source in _PROGRAMS.items():
+            if not build(root / program, _HERE / "src" / source):
+                self.warn(f"no C compiler: {Path(program).name} is left out")
 
 
 class WheelOfThisMachine(bdist_wheel):

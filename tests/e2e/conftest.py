@@ -1,5 +1,6 @@
 """One lab for all walks of a session; tests that break a lab bring up their own."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -20,7 +21,7 @@ def lab() -> Iterator[Lab]:
 @pytest.fixture
 def namespace(lab: Lab, request: pytest.FixtureRequest) -> Iterator[str]:
     """A namespace of the test's own, gone after it."""
-    name = request.node.name.removeprefix("test_").replace("_", "-").lower()[:50].strip("-")
+    name = re.sub(r"[^a-z0-9]+", "-", request.node.name.removeprefix("test_").lower())[:50].strip("-")
     lab.kubectl("create", "namespace", name)
     yield name
     lab.kubectl("delete", "namespace", name, "--wait=false")

@@ -24,7 +24,8 @@ from weft.cli.main import main
 sys.exit(main())
 """
 _UNUSED = {"test", "tests", "idlelib", "tkinter", "turtledemo", "ensurepip", "lib2to3", "site-packages",
-           "dist-packages", "__pycache__", "pydoc_data", "distutils"}  # fmt: skip
+           "unittest", "xmlrpc", "dist-packages", "__pycache__", "pydoc_data", "distutils"}  # fmt: skip
+_UNUSED_EXTENSIONS = ("_test", "_xxtest", "xxlimited", "_ctypes_test", "_tkinter")
 _LEFT_OUT = {"grpcio", "cryptography", "kubernetes-validate", "container-runtime-interface-api", "protobuf"}
 """Distributions that only the lab, the API server and the node agent import: most of the bytes, none of the use."""
 
@@ -76,7 +77,9 @@ def _stdlib_files(stdlib: Path) -> Iterator[Path]:
             yield from (
                 file
                 for file in sorted(path.rglob("*"))
-                if file.suffix in (".py", ".so") and not _UNUSED.intersection(file.relative_to(stdlib).parts)
+                if file.suffix in (".py", ".so")
+                and not _UNUSED.intersection(file.relative_to(stdlib).parts)
+                and not file.name.startswith(_UNUSED_EXTENSIONS)
             )
         elif path.suffix in (".py", ".so"):
             yield path
