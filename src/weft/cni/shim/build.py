@@ -10,7 +10,7 @@ NAME = "weft-cni"
 
 
 def build(target: Path, source: Path = HERE / f"{NAME}.c") -> bool:
-    """Writes the executable of one C file to `target`. False where there is no compiler or it fails: the fallback serves then."""
+    """Writes the executable of one C file to `target`. False where there is no compiler, or it fails."""
     compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
     if compiler is None:
         return False
