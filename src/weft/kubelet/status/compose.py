@@ -93,7 +93,7 @@ def _conditions(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> li
 
 def render(status: PodStatus) -> dict[str, Any]:
     """As JSON, with the fields that the API requires even where they are zero."""
-    made: dict[str, Any] = msgspec.to_builtins(status)
+    made: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(status))
     for name in ("containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses"):
         for container in made.get(name, ()):
             for key, value in (("ready", False), ("restartCount", 0), ("image", ""), ("imageID", "")):

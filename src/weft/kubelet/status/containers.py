@@ -64,8 +64,9 @@ def _status(view: View, container: Container, old: ContainerStatus | None, init:
     elif attempts and old is not None and old.restart_count == status.restart_count:
         status = msgspec.structs.replace(status, last_state=old.last_state)
     latest = attempts[0] if attempts else None
-    if init and latest is not None and latest.phase == "exited" and latest.exit_code == 0 and not container.is_sidecar:
-        return msgspec.structs.replace(status, ready=True, started=False)
+    if init and latest is not None and not container.is_sidecar:
+        done = latest.phase == "exited" and latest.exit_code == 0
+        status = msgspec.structs.replace(status, ready=done)
     waiting = view.waiting.get(container.name)
     if waiting is None or not should_restart(view.pod, container, latest):
         return status

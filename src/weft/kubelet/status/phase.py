@@ -10,7 +10,9 @@ from weft.cluster.objects.pod import Pod
 def pod_phase(pod: Pod, statuses: Iterable[ContainerStatus], *, over: bool = False) -> str:
     """`over`: nothing of the pod will be started again, whatever its restartPolicy."""
     told = {status.name: status for status in statuses}
-    count = Counter(_kind(pod, container, told.get(container.name)) for container in pod.spec.containers)
+    count: Counter[str] = Counter()
+    for container in pod.spec.containers:
+        count.update(_kinds(pod, told.get(container.name)))
     initialised = count["running"] + count["stopped"] > 0
     for container in pod.spec.init_containers or ():
         verdict = _init(pod, container, told.get(container.name), initialised)
@@ -21,33 +23,29 @@ def pod_phase(pod: Pod, statuses: Iterable[ContainerStatus], *, over: bool = Fal
 
 
 def _judge(count: Counter[str], over: bool) -> str:
-    stopped = count["stopped"] + count["restartable"] + count["succeeded"]
-    if count["pending"] or count["waiting"]:
-        return "Pending"
-    if count["unknown"]:
+    if count["pending"] or count["waiting"] or count["unknown"]:
         return "Pending"
     if count["running"] or count["sidecar"]:
         return "Running"
-    if not stopped:
+    if not count["stopped"]:
         return "Pending"
     if count["restartable"] and not over:
         return "Running"
-    return "Succeeded" if stopped == count["succeeded"] else "Failed"
+    return "Succeeded" if count["stopped"] == count["succeeded"] else "Failed"
 
 
-def _kind(pod: Pod, container: Container, status: ContainerStatus | None) -> str:
-    """running, waiting, unknown, or ended: succeeded, stopped (failed for good), restartable."""
+def _kinds(pod: Pod, status: ContainerStatus | None) -> tuple[str, ...]:
+    """running, waiting or unknown; or stopped, with succeeded and restartable where they apply."""
     if status is None:
-        return "unknown"
+        return ("unknown",)
     if status.state.running:
-        return "running"
+        return ("running",)
     ended = status.state.terminated or status.last_state.terminated
     if ended is None:
-        return "waiting" if status.state.waiting else "unknown"
+        return ("waiting",) if status.state.waiting else ("unknown",)
     policy = pod.spec.restart_policy
-    if policy == "Always" or (policy == "OnFailure" and ended.exit_code):
-        return "restartable"
-    return "stopped" if ended.exit_code else "succeeded"
+    again = policy == "Always" or (policy == "OnFailure" and ended.exit_code != 0)
+    return ("stopped", *(() if ended.exit_code else ("succeeded",)), *(("restartable",) if again else ()))
 
 
 def _init(pod: Pod, container: Container, status: ContainerStatus | None, initialised: bool) -> str:
