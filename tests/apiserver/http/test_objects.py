@@ -87,8 +87,10 @@ async def test_path_and_body_must_agree(server: Server) -> None:
     assert name.json["message"] == "the name of the object (b) does not match the name on the URL (a)"
     kind = await server.post(MAPS, pod("p"))
     assert kind.code == 400 and "cannot be handled as a ConfigMap" in kind.json["message"]
-    version = await server.post(MAPS, {"kind": "ConfigMap", "apiVersion": "v2", "metadata": {"name": "c"}})
-    assert version.json["message"] == ("the API version in the data (v2) does not match the expected API version (v1)")
+    version = await server.post(MAPS, {"kind": "Deployment", "apiVersion": "apps/v1", "metadata": {"name": "c"}})
+    assert version.json["message"] == (
+        "the API version in the data (apps/v1) does not match the expected API version (v1)"
+    )
 
 
 async def test_a_dry_run_stores_nothing(server: Server) -> None:

@@ -62,8 +62,8 @@ async def test_preconditions(server: Server) -> None:
     made = await server.made(MAPS, config_map("a"))
     wrong = await server.call("DELETE", f"{MAPS}/a", {**OPTIONS, "preconditions": {"uid": "other"}})
     assert wrong.code == 409 and wrong.json["message"] == (
-        'Operation cannot be fulfilled on configmaps "a": Precondition failed: UID in precondition: other, UID in '
-        f"object meta: {made['metadata']['uid']}"
+        'Operation cannot be fulfilled on ConfigMap "a": the UID in the precondition (other) does not match the UID in '
+        f"record ({made['metadata']['uid']}). The object might have been deleted and then recreated"
     )
     stale = {**OPTIONS, "preconditions": {"resourceVersion": "1"}}
     assert (await server.call("DELETE", f"{MAPS}/a", stale)).code == 409

@@ -43,7 +43,7 @@ def test_label_selectors(selector: str, labels: dict[str, str], expected: bool) 
         ("a=1=2", "found '=', expected: ',' or 'end of string'"),
         ("=a", "found '=', expected: !, identifier, or 'end of string'"),
         ("a,", "found '', expected: identifier after ','"),
-        ("a b", "unable to parse requirement: found 'b', expected: !=, <, =, ==, >, in, notin"),
+        ("a b", "unable to parse requirement: found 'b', expected: in, notin, =, ==, !=, gt, lt"),
         ("a in 1", "unable to parse requirement: found '1' expected: '('"),
         ("a in (1", "unable to parse requirement: found '', expected: ',', ')' or identifier"),
         ("a>x", "unable to parse requirement: values[0]: Invalid value: \"x\": for 'Gt', 'Lt' operators, the value"),

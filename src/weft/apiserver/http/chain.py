@@ -71,6 +71,8 @@ class Chain:
         except Unauthenticated as error:
             log.info("refused credentials path=%s reason=%s", info.path, error)
             return reply.failure(request, failures.unauthorized())
+        except failures.PageNotFound as error:
+            return web.Response(status=404, text=error.message + "\n")
         except lists.ContinueExpired as error:
             return _continue_expired(error)
         except ApiError as error:

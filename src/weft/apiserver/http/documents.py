@@ -39,7 +39,7 @@ class Documents:
     async def serve(self, info: RequestInfo, request: web.BaseRequest) -> web.StreamResponse:
         path = info.path.rstrip("/") or "/"
         if request.method not in ("GET", "HEAD"):
-            raise failures.no_such_path()
+            raise failures.PageNotFound()
         if path.startswith(_HEALTH):
             return self._health(request)
         if path == "/version":
@@ -56,7 +56,7 @@ class Documents:
             return await self._openapi(path, request)
         document = self._legacy(path)
         if document is None:
-            raise failures.no_such_path()
+            raise failures.PageNotFound()
         return await reply.obj(request, 200, document)
 
     def _jwks(self) -> str:

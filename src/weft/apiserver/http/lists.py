@@ -34,7 +34,11 @@ _EXPIRED = (
 
 async def get(registry: Registry, kind: Kind, info: RequestInfo, request: web.BaseRequest) -> web.Response:
     output = negotiate.negotiate(request.headers.get("Accept", ""))
-    await _reach(registry, options._resource_version(request.query.get("resourceVersion", "")) or 0)
+    try:
+        version = options.resource_version(request.query.get("resourceVersion", ""))
+    except ValueError as error:
+        raise failures.without_reason(str(error)) from None
+    await _reach(registry, version or 0)
     record = registry.get(kind, info.namespace if kind.resource.namespaced else "", info.name)
     body = registry.shown(kind, record.data)
     if output is not negotiate.JSON:
@@ -80,7 +84,7 @@ def _continue(cache: ResourceCache, newest: int, asked: ListOptions) -> tuple[Pa
     try:
         rv, start = tokens.parse(asked.continue_token)
     except ValueError as error:
-        raise failures.bad_request(str(error)) from None
+        raise failures.bad_request(f"invalid continue token: {error}") from None
     if rv == tokens.INCONSISTENT:
         return cache.page(asked.filter, None, start, asked.limit), newest
     if rv > newest:

@@ -38,7 +38,7 @@ def parse(query: Mapping[str, str], kind: Kind, namespace: str, name: str, *, wa
     initial = flag(query, "sendInitialEvents") if "sendInitialEvents" in query else None
     options = ListOptions(
         filter=_filter(query, kind, namespace, name),
-        resource_version=_resource_version(query.get("resourceVersion", "")),
+        resource_version=_list_version(query.get("resourceVersion", "")),
         match=query.get("resourceVersionMatch", ""),
         limit=_integer(query, "limit"),
         continue_token=query.get("continue", ""),
@@ -71,6 +71,10 @@ def _errors(options: ListOptions, watch: bool) -> list[FieldError]:
     if watch:
         why = "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"
         errors.append(forbid("resourceVersionMatch", why))
+        if match != "NotOlderThan":
+            detail = 'supported values: "NotOlderThan"'
+            errors.append(FieldError("FieldValueNotSupported", "resourceVersionMatch", detail, match))
+        return errors
     if version is None:
         why = "resourceVersionMatch is forbidden unless resourceVersion is provided"
         errors.append(forbid("resourceVersionMatch", why))
@@ -85,13 +89,21 @@ def _errors(options: ListOptions, watch: bool) -> list[FieldError]:
     return errors
 
 
-def _resource_version(text: str) -> int | None:
+def resource_version(text: str) -> int | None:
+    """Raises ValueError with the server's message."""
     if not text:
         return None
     if not text.isascii() or not text.isdigit():
         why = f'strconv.ParseUint: parsing "{text}": invalid syntax'
-        raise failures.bad_request(f'resourceVersion: Invalid value: "{text}": {why}')
+        raise ValueError(f'resourceVersion: Invalid value: "{text}": {why}')
     return int(text)
+
+
+def _list_version(text: str) -> int | None:
+    try:
+        return resource_version(text)
+    except ValueError as error:
+        raise failures.bad_request(f"invalid resource version: {error}") from None
 
 
 def _integer(query: Mapping[str, str], name: str) -> int:

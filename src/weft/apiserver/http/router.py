@@ -28,6 +28,7 @@ class Resources:
     ) -> None:
         self._registry = registry
         self._reviews = {(each.resource.group, each.resource.version, each.resource.plural): each for each in reviews}
+        self._groups = {group for group, _, _ in self._reviews} | {kind.group for kind in registry.kinds}
         self._access = access
         self._streaming = streaming
 
@@ -37,7 +38,7 @@ class Resources:
             return await self._review(review, info, user, request)
         kind = self._registry.kind(*key)
         if kind is None:
-            raise failures.no_such_path()
+            raise failures.no_such_path() if info.group in self._groups else failures.PageNotFound()
         if kind.resource.namespaced and not info.namespace and info.named_by_path:
             raise failures.no_such_path()
         if info.subresource:
@@ -47,7 +48,7 @@ class Resources:
     async def _plain(self, kind: Kind, info: RequestInfo, user: User, request: web.BaseRequest) -> web.StreamResponse:
         registry, verb = self._registry, info.verb
         if verb not in kind.verbs or (verb in ("create", "update") and verb == "create" and info.named_by_path):
-            raise failures.method_not_allowed(kind.resource)
+            raise failures.method_not_allowed()
         if verb == "get":
             return await lists.get(registry, kind, info, request)
         if verb == "list":
@@ -56,11 +57,11 @@ class Resources:
             return await watches.watch(registry, kind, info, request)
         if kind.resource.namespaced and not info.namespace:
             if verb == "deletecollection":
-                raise failures.method_not_allowed(kind.resource)
+                raise failures.method_not_allowed()
             if verb == "create":
-                raise failures.method_not_allowed(kind.resource)
+                raise failures.method_not_allowed()
         if not info.named_by_path and verb in ("update", "patch"):
-            raise failures.method_not_allowed(kind.resource)
+            raise failures.method_not_allowed()
         write = Write(registry, kind, info, user, request)
         return await _VERBS[verb](write)
 
@@ -98,11 +99,11 @@ class Resources:
             return await writes.update(write)
         if info.verb == "patch":
             return await writes.patch(write)
-        raise failures.method_not_allowed(kind.resource)
+        raise failures.method_not_allowed()
 
     async def _review(self, kind: Kind, info: RequestInfo, user: User, request: web.BaseRequest) -> web.StreamResponse:
         if info.verb != "create" or info.subresource or info.named_by_path:
-            raise failures.method_not_allowed(kind.resource)
+            raise failures.method_not_allowed()
         write = Write(self._registry, kind, info, user, request)
         if kind.resource.plural == "bindings":
             return await subresources.binding(write)

@@ -4,6 +4,7 @@ import time
 
 from aiohttp import web
 
+from weft.apiserver import schema
 from weft.apiserver.auth import AccessControl
 from weft.apiserver.http import body, negotiate, reply, writes
 from weft.apiserver.http.writes import Write
@@ -15,7 +16,12 @@ from weft.cluster.objects.resource import PODS, Resource
 
 async def sent(request: web.BaseRequest, resource: Resource) -> Object:
     raw = await body.read(request)
-    return body.decode_object(body.media_type(request), raw, resource.kind, resource.api_version)
+    obj = body.decode_object(body.media_type(request), raw, resource.kind, resource.api_version)
+    report = schema.check(resource.group, resource.version, resource.kind, obj)
+    if report.errors:
+        words = f'{resource.kind} in version "{resource.version}" cannot be handled as a {resource.kind}'
+        raise failures.bad_request(f"{words}: {report.errors[0]}")
+    return report.object
 
 
 async def scale(write: Write) -> web.Response:
@@ -34,7 +40,7 @@ async def scale(write: Write) -> web.Response:
         merge = writes.patch_change(kind, body.media_type(write.request), raw)
         change = lambda old: subresources.scaled(old, merge(subresources.scale_of(old)))  # noqa: E731
     else:
-        raise failures.method_not_allowed(write.kind.resource)
+        raise failures.method_not_allowed()
     result = await write.registry.update(write.kind, write.namespace, name, change, write.context())
     return await reply.obj(write.request, 200, subresources.scale_of(decode(result.data)), write.output)
 
@@ -60,6 +66,10 @@ async def eviction(write: Write, access: AccessControl) -> web.Response:
     access.admit_eviction(write.kind, record.object(), write.user)
     options = deletion.parse_options(given)
     context = write.registry.context(write.user, write.context(options.dry_run).dry_run, "eviction")
+    now = time.time()
+    await write.registry.update(
+        write.kind, write.namespace, write.info.name, lambda pod: subresources.evicted(pod, now), context
+    )
     await write.registry.delete(write.kind, write.namespace, write.info.name, options, context)
     return await reply.obj(write.request, 201, subresources.success(write.kind))
 
@@ -81,7 +91,7 @@ async def ephemeral_containers(write: Write) -> web.Response:
         raw = await body.read(write.request)
         merge = writes.patch_change(write.kind, body.media_type(write.request), raw)
         change = lambda old: subresources.with_ephemeral_containers(  # noqa: E731
-            old, write.fitted_patch(merge(decode_copy(old)), raw)
+            old, write.fitted_patch(merge(decode_copy(old)))
         )
     else:
         record = write.registry.get(write.kind, write.namespace, write.info.name)

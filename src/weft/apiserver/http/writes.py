@@ -15,6 +15,7 @@ from weft.apiserver.registry import deletion, failures
 from weft.apiserver.registry.admission import Context
 from weft.apiserver.registry.kind import FieldError, Kind, Object
 from weft.apiserver.registry.registry import Change, Registry, Result
+from weft.apiserver.storage.record import encode
 from weft.cluster.errors import ApiError
 from weft.cluster.objects.resource import Resource
 
@@ -23,6 +24,7 @@ _PATCH_TYPES = (
     "application/merge-patch+json",
     "application/strategic-merge-patch+json",
 )
+_APPLY = ("application/apply-patch+yaml", "application/apply-patch+cbor")
 _VALIDATIONS = ("Ignore", "Warn", "Strict")
 _NO_GROUP = Resource("", "", "", "", namespaced=False)
 
@@ -78,15 +80,15 @@ class Write:
             self.warnings += report.strict()
         return report.object
 
-    def fitted_patch(self, obj: Object, patch: bytes) -> Object:
-        """As `fitted`, with the words for patches: 422 that shows the patch."""
+    def fitted_patch(self, obj: Object) -> Object:
+        """As `fitted`, with the words for patches: 422 that shows what the patch has made."""
         resource = self.kind.resource
         report = schema.check(resource.group, resource.version, resource.kind, obj)
         problem = report.errors[0] if report.errors else ""
         if not problem and self._validation == "Strict":
             problem = report.strict_error()
         if problem:
-            error = FieldError("FieldValueInvalid", "patch", problem, patch.decode(errors="replace"))
+            error = FieldError("FieldValueInvalid", "patch", problem, encode(obj).decode())
             raise failures.invalid(_NO_GROUP, "", [error])
         if self._validation == "Warn":
             self.warnings += report.strict()
@@ -97,7 +99,7 @@ def dry_run_of(query: Mapping[str, str]) -> bool:
     asked = query.get("dryRun", "")
     if asked not in ("", "All"):
         detail = 'supported values: "All"'
-        error = FieldError("FieldValueNotSupported", "dryRun", detail, asked)
+        error = FieldError("FieldValueNotSupported", "dryRun", detail, [asked])
         raise failures.invalid(Resource("meta.k8s.io", "v1", "", "CreateOptions", False), "", [error])
     return asked == "All"
 
@@ -105,7 +107,7 @@ def dry_run_of(query: Mapping[str, str]) -> bool:
 def field_validation(query: Mapping[str, str]) -> str:
     asked = query.get("fieldValidation", "Warn")
     if asked not in _VALIDATIONS:
-        detail = 'supported values: "Ignore", "Strict", "Warn"'
+        detail = 'supported values: "", "Ignore", "Strict", "Warn"'
         error = FieldError("FieldValueNotSupported", "fieldValidation", detail, asked)
         raise failures.invalid(Resource("meta.k8s.io", "v1", "", "CreateOptions", False), "", [error])
     return asked
@@ -152,7 +154,7 @@ async def patch(write: Write) -> web.Response:
         if not isinstance(meta, dict):
             meta = new["metadata"] = {}
         check_name(meta, write.info.name, write.namespace)
-        return write.fitted_patch(new, raw)
+        return write.fitted_patch(new)
 
     result = await write.registry.update(write.kind, write.namespace, write.info.name, change, write.context())
     return await write.answer(result)
@@ -160,12 +162,19 @@ async def patch(write: Write) -> web.Response:
 
 def patch_change(kind: Kind, content_type: str, raw: bytes) -> Change:
     """The function that the patch is. What does not decode is refused at once, what does not apply by the function."""
-    if content_type not in _PATCH_TYPES:
+    if content_type in _APPLY:
         raise failures.unsupported_media_type(_PATCH_TYPES)
+    if content_type not in _PATCH_TYPES:
+        raise ApiError(415, "UnsupportedMediaType", "415: Unsupported Media Type")
     try:
-        decoded = body.decode(body.JSON, raw)
+        decoded = body.json(raw)
     except ValueError as error:
         raise failures.bad_request(f"error decoding patch: {error}") from None
+    operations = content_type == _PATCH_TYPES[0]
+    if not isinstance(decoded, list if operations else dict):
+        go_type = "[]handlers.jsonPatchOp" if operations else "map[string]interface {}"
+        why = f"json: cannot unmarshal {body.go_name(decoded)} into Go value of type {go_type}"
+        raise failures.bad_request(f"error decoding patch: {why}")
 
     def change(old: Object) -> Object:
         try:
@@ -182,8 +191,6 @@ def patch_change(kind: Kind, content_type: str, raw: bytes) -> Change:
 def _apply(kind: Kind, content_type: str, old: Object, decoded: Any) -> Any:
     if content_type == _PATCH_TYPES[0]:
         return apply_json(old, decoded)
-    if not isinstance(decoded, dict):
-        raise failures.bad_request("error decoding patch: json: cannot unmarshal value into Go value of type map")
     if content_type == _PATCH_TYPES[1]:
         return apply_merge(old, decoded)
     resource = kind.resource
@@ -191,10 +198,12 @@ def _apply(kind: Kind, content_type: str, old: Object, decoded: Any) -> Any:
 
 
 def _unapplied(content_type: str, error: ValueError) -> ApiError:
-    """422 for operations that cannot be done, 400 for patches that are none (as kube-apiserver's patcher)."""
+    """As kube-apiserver's patcher, which does not tell more of a JSON patch than that it does not apply."""
     if content_type == _PATCH_TYPES[0]:
-        return ApiError(422, "Invalid", f"the server rejected our request due to an error in our request: {error}")
-    return failures.bad_request(str(error))
+        return ApiError(422, "Invalid", "the server rejected our request due to an error in our request")
+    if str(error).startswith("invalid "):
+        return failures.bad_request(str(error))
+    return failures.without_reason(str(error))
 
 
 def _same_kind(new: Object, old: Object) -> Object:

@@ -9,15 +9,16 @@ from urllib.parse import urlencode
 
 from weft.apiserver.registry import failures
 from weft.apiserver.registry.admission import Reader
-from weft.apiserver.registry.kind import Object
-from weft.cluster.errors import from_status
-from weft.cluster.objects.resource import ENDPOINTS, NODES, PODS, SERVICES
+from weft.apiserver.registry.kind import FieldError, Object
+from weft.cluster.errors import ApiError
+from weft.cluster.objects.resource import ENDPOINTS, NODES, PODS, SERVICES, Resource
 
 KUBELET_PORT = 10250
 _PREFERRED = ("InternalIP", "ExternalIP", "Hostname")
 _FLAGS = (("stdin", "input"), ("stdout", "output"), ("stderr", "error"), ("tty", "tty"))
 """PodExecOptions' names and the kubelet's."""
 _LOG_NUMBERS = ("sinceSeconds", "tailLines", "limitBytes")
+_LOG_OPTIONS = Resource("", "v1", "", "PodLogOptions")
 _TRUE = ("true", "1", "t", "T", "TRUE", "True", "")
 
 
@@ -112,10 +113,10 @@ def pod_log(reader: Reader, namespace: str, name: str, query: Query) -> Target |
     return Target(host, port, f"/containerLogs/{namespace}/{name}/{container}?{urlencode(asked)}")
 
 
-def _bad_log_option(name: str, field: str, text: str) -> Exception:
+def _bad_log_option(name: str, field: str, text: str) -> ApiError:
     least = "must be greater than or equal to 0" if field == "tailLines" else "must be greater than 0"
-    message = f'PodLogOptions.core "{name}" is invalid: {field}: Invalid value: {text}: {least}'
-    return from_status(422, "Invalid", message)
+    error = FieldError("FieldValueInvalid", field, least, int(text))
+    return failures.invalid(_LOG_OPTIONS, name, [error])
 
 
 def _pod(reader: Reader, namespace: str, name: str) -> Object:

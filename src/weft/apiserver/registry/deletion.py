@@ -41,9 +41,8 @@ def options_errors(body: Object) -> list[FieldError]:
     if policy is not None and policy not in _POLICIES:
         detail = 'supported values: "Foreground", "Background", "Orphan", "nil"'
         errors.append(FieldError("FieldValueNotSupported", "propagationPolicy", detail, policy))
-    for each in body.get("dryRun") or []:
-        if each != "All":
-            errors.append(FieldError("FieldValueNotSupported", "dryRun", 'supported values: "All"', each))
+    if any(each != "All" for each in body.get("dryRun") or []):
+        errors.append(FieldError("FieldValueNotSupported", "dryRun", 'supported values: "All"', body["dryRun"]))
     return errors
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from weft.apiserver.registry.kind import FieldError
-from weft.cluster.errors import ApiError, from_status
+from weft.cluster.errors import ApiError, NotFound, from_status
 from weft.cluster.objects.resource import Resource
 
 
@@ -54,6 +54,17 @@ def modified(resource: Resource, name: str) -> ApiError:
     )
 
 
+def other_uid(resource: Resource, meta: dict[str, Any], asked: str) -> ApiError:
+    """An update that means another object of the same name; worded by upstream's storage, key included."""
+    place = [resource.plural, meta.get("namespace", ""), meta["name"]]
+    key = "/registry/" + "/".join(part for part in place if part)
+    why = (
+        f"StorageError: invalid object, Code: 4, Key: {key}, ResourceVersion: 0, AdditionalErrorMsg: "
+        f"Precondition failed: UID in precondition: {asked}, UID in object meta: {meta['uid']}"
+    )
+    return conflict(resource, meta["name"], why)
+
+
 def invalid(resource: Resource, name: str, errors: Sequence[FieldError]) -> ApiError:
     """422 with one cause per field error."""
     kind = f"{resource.kind}.{resource.group}" if resource.group else resource.kind
@@ -74,9 +85,21 @@ def bad_request(message: str) -> ApiError:
     return from_status(400, "BadRequest", message)
 
 
-def method_not_allowed(resource: Resource) -> ApiError:
+class PageNotFound(NotFound):
+    """404 in plain text, for paths of which the server knows nothing at all."""
+
+    def __init__(self) -> None:
+        super().__init__(404, "NotFound", "404 page not found")
+
+
+def method_not_allowed() -> ApiError:
     message = "the server does not allow this method on the requested resource"
-    return from_status(405, "MethodNotAllowed", message, _details("", resource.group, resource.plural))
+    return from_status(405, "MethodNotAllowed", message)
+
+
+def without_reason(message: str) -> ApiError:
+    """500 as kube-apiserver gives it for errors that it does not classify."""
+    return from_status(500, "", message)
 
 
 def too_many_requests(message: str, retry_after: int, causes: Sequence[dict[str, str]] = ()) -> ApiError:

@@ -124,8 +124,8 @@ def _annotation_errors(annotations: dict[str, Any]) -> list[FieldError]:
 def _owner_errors(owners: list[dict[str, Any]]) -> list[FieldError]:
     errors: list[FieldError] = []
     controllers: list[str] = []
-    for index, owner in enumerate(owners):
-        path = f"metadata.ownerReferences[{index}]"
+    for owner in owners:
+        path = "metadata.ownerReferences"
         for name, detail in (
             ("apiVersion", "version must not be empty"),
             ("kind", "must not be empty"),
@@ -147,12 +147,13 @@ def _owner_errors(owners: list[dict[str, Any]]) -> list[FieldError]:
 
 def _finalizer_errors(finalizers: list[str]) -> list[FieldError]:
     errors: list[FieldError] = []
-    for finalizer in finalizers:
+    for index, finalizer in enumerate(finalizers):
+        path = f"metadata.finalizers[{index}]"
         for message in label_key_errors(finalizer):
-            errors.append(FieldError("FieldValueInvalid", "metadata.finalizers", message, finalizer))
+            errors.append(FieldError("FieldValueInvalid", path, message, finalizer))
         if "/" not in finalizer and finalizer not in ("orphan", "foregroundDeletion", "kubernetes"):
             detail = "name is neither a standard finalizer name nor is it fully qualified"
-            errors.append(FieldError("FieldValueInvalid", "metadata.finalizers", detail, finalizer))
+            errors.append(FieldError("FieldValueInvalid", path, detail, finalizer))
     if "orphan" in finalizers and "foregroundDeletion" in finalizers:
         detail = "finalizer orphan and foregroundDeletion cannot be both set"
         errors.append(FieldError("FieldValueInvalid", "metadata.finalizers", detail, finalizers))

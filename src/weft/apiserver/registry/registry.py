@@ -10,7 +10,7 @@ import random
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from weft.apiserver.auth.access import User
 from weft.apiserver.registry import deletion, failures, metadata, namespaces
@@ -30,6 +30,11 @@ _SUFFIX = "bcdfghjklmnpqrstvwxz2456789"
 _NAME_TRIES = 8
 _RETURN_DELETED = frozenset({"pods", "services", "serviceaccounts"})
 """Resources whose DELETE answers with the object instead of a Status (upstream's ReturnDeletedObject)."""
+
+_WITH_STATUS = ("labels", "annotations", "finalizers")
+"""What of metadata a write to status may change …"""
+_STATUS_KEEPS_LABELS = frozenset({"deployments"})
+"""… with upstream's exception."""
 
 Change = Callable[[Object], Object]
 """From a fresh copy of the old version to the new one; may raise ApiError."""
@@ -151,7 +156,7 @@ class Registry:
         for admission in self._admissions:
             admission.admit_update(base, new, old, context)
         self._refuse(base, new, self._update_errors(base, new, old, context.subresource))
-        if base.generation and new.get("spec") != old.get("spec"):
+        if base.generation and context.subresource != "binding" and new.get("spec") != old.get("spec"):
             new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
         new["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"]
         if context.dry_run:
@@ -178,15 +183,16 @@ class Registry:
             raise failures.modified(kind.resource, name)
         uid = meta.get("uid")
         if uid and uid != old["metadata"]["uid"]:
-            why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {old['metadata']['uid']}"
-            raise failures.conflict(kind.resource, name, why)
+            raise failures.other_uid(kind.resource, old["metadata"], uid)
 
     def _merge_update(self, kind: Kind, new: Object, old: Object, context: Context) -> None:
         metadata.carry_over(new, old)
         metadata.prune_empty(new["metadata"])
         if context.subresource == "status":
             meta = {**old["metadata"]}
-            for name in ("labels", "annotations", "finalizers"):
+            for name in _WITH_STATUS:
+                if name == "labels" and kind.resource.plural in _STATUS_KEEPS_LABELS:
+                    continue
                 meta.pop(name, None)
                 if name in new["metadata"]:
                     meta[name] = new["metadata"][name]
@@ -256,15 +262,18 @@ class Registry:
     def _delete_preconditions(self, resource: Resource, name: str, old: Object, options: DeleteOptions) -> None:
         meta = old["metadata"]
         if options.uid and options.uid != meta["uid"]:
-            why = f"UID in precondition: {options.uid}, UID in object meta: {meta['uid']}"
+            field, asked, found, end = "UID", options.uid, meta["uid"], "deleted and then recreated"
         elif options.resource_version and options.resource_version != meta["resourceVersion"]:
-            why = (
-                f"ResourceVersion in precondition: {options.resource_version}, "
-                f"ResourceVersion in object meta: {meta['resourceVersion']}"
-            )
+            field, end = "ResourceVersion", "modified"
+            asked, found = options.resource_version, meta["resourceVersion"]
         else:
             return
-        raise failures.conflict(resource, name, f"Precondition failed: {why}")
+        why = (
+            f"the {field} in the precondition ({asked}) does not match the {field} in record ({found}). "
+            f"The object might have been {end}"
+        )
+        # Upstream names the kind here where it names the resource everywhere else.
+        raise failures.conflict(replace(resource, plural=resource.kind), name, why)
 
     def _deleted(self, kind: Kind, old: Object) -> bytes:
         if kind.resource.plural in _RETURN_DELETED:

@@ -71,7 +71,7 @@ def bound(pod: Object, binding: Object, now: float) -> Object:
     if not target.get("name"):
         errors.append(FieldError("FieldValueRequired", "target.name", ""))
     if errors:
-        raise failures.invalid(BINDING, name, errors)
+        raise failures.without_reason("; ".join(f"{error.field}: {error.text()}" for error in errors))
     given = binding.get("metadata") or {}
     if given.get("uid") and given["uid"] != pod["metadata"]["uid"]:
         why = f"Precondition failed: UID in precondition: {given['uid']}, UID in object meta: {pod['metadata']['uid']}"
@@ -91,6 +91,22 @@ def bound(pod: Object, binding: Object, now: float) -> Object:
         if given.get(field):
             pod["metadata"][field] = {**(pod["metadata"].get(field) or {}), **given[field]}
     set_condition(pod, {"type": "PodScheduled", "status": "True", "lastTransitionTime": stamp(now)})
+    return pod
+
+
+def evicted(pod: Object, now: float) -> Object:
+    """The pod with the condition that tells why it goes."""
+    if "deletionTimestamp" not in pod["metadata"]:
+        set_condition(
+            pod,
+            {
+                "type": "DisruptionTarget",
+                "status": "True",
+                "lastTransitionTime": stamp(now),
+                "reason": "EvictionByEvictionAPI",
+                "message": "Eviction API: evicting",
+            },
+        )
     return pod
 
 

@@ -15,7 +15,7 @@ Operator = Literal["in", "notin", "=", "==", "!=", "exists", "!", ">", "<"]
 _TOKEN = re.compile(r"\s*(?:(==|!=|[=!(),<>])|([^\s=!(),<>]+))")
 _END = ""
 _BINARY = ("!=", "<", "=", "==", ">", "in", "notin")
-"""In the order in which the message about an unknown operator lists them."""
+_EXPECTED = "in, notin, =, ==, !=, gt, lt"
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 
 
@@ -115,7 +115,7 @@ class _Parser:
     def _comparison(self, key: str) -> Requirement:
         operator = self._next()
         if operator not in _BINARY:
-            raise ValueError(f"found '{operator}', expected: {', '.join(_BINARY)}")
+            raise ValueError(f"found '{operator}', expected: {_EXPECTED}")
         values = self._set() if operator in ("in", "notin") else frozenset([self._exact()])
         if operator in ("<", ">"):
             for value in values:
