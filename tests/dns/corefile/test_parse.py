@@ -1,7 +1,7 @@
 """The Corefile's syntax, and what its errors say."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from weft.dns.corefile import CorefileError, parse
@@ -105,6 +105,7 @@ def test_errors_name_file_line_and_remedy(text, error):
     assert str(caught.value).endswith(")")
 
 
+@settings(deadline=None)
 @given(st.text(alphabet=' \n\t{}()#"\\.:,$%/abimport0123', max_size=200))
 def test_no_text_breaks_the_parser(text):
     try:

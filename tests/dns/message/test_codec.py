@@ -5,7 +5,7 @@ import dns.flags
 import dns.name
 import dns.rrset
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import dns.message
@@ -48,6 +48,7 @@ def plain(rrset: dns.rrset.RRset) -> set[tuple[str, int, bytes]]:
     return {(rrset.name.canonicalize().to_text(), rrset.rdtype, rdata.to_wire(origin=None) or b"") for rdata in rrset}
 
 
+@settings(deadline=None)
 @given(wire_name, sections, sections, sections, st.sampled_from([None, Edns(4096, 0, False), Edns(512, 0, True)]))
 def test_dnspython_reads_what_we_write(name, answer, authority, additional, edns):
     reply = Reply(0, answer, authority, additional, authoritative=True)
@@ -86,6 +87,7 @@ def test_we_read_what_dnspython_writes():
     assert got.additional[0].data == bytes((192, 0, 2, 1))
 
 
+@settings(deadline=None)
 @given(wire_name, sections, st.integers(12, 1500))
 def test_a_reply_is_never_larger_than_the_client_takes(name, answer, size):
     for edns in (None, Edns(size, 0, False)):
@@ -98,6 +100,7 @@ def test_a_reply_is_never_larger_than_the_client_takes(name, answer, size):
         assert kept <= len(answer) * 20
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=600))
 @example(b"\0\0\0\0\0\1\0\0\0\0\0\0\xc0\x0c\0\1\0\1")
 @example(b"\0" * 12)
@@ -113,6 +116,7 @@ def test_no_bytes_break_the_reader_or_amplify(packet):
         pass
 
 
+@settings(deadline=None)
 @given(wire_name, st.data())
 def test_a_damaged_query_is_rejected_or_read(name, data):
     packet = bytearray(ask(7, name, records.A, dnssec_ok=True))
@@ -169,6 +173,7 @@ def test_edns_is_read():
     assert (query.type, query.class_, names.to_text(query.name)) == (28, 1, "a.example.")
 
 
+@settings(deadline=None)
 @given(wire_name)
 def test_names_as_text_and_back(name):
     assert names.from_text(names.to_text(name)) == name

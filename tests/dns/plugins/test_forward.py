@@ -71,10 +71,7 @@ async def test_without_a_cache_every_query_is_asked(world, upstream):
     assert len(upstream.asked) == 2
 
 
-async def test_the_same_question_at_once_is_asked_once(world, upstream):
-    async def late(packet: bytes) -> None:
-        await asyncio.sleep(0.2)
-
+async def test_the_same_question_at_once_is_asked_once(world, upstream, impatient):
     first: list[float] = []
 
     def answer(packet: bytes, transport: str) -> bytes | None:
@@ -116,7 +113,7 @@ async def test_nobody_answers(world, caplog):
     assert "Connection refused" in caplog.text
 
 
-async def test_replies_to_other_questions_are_ignored(world, upstream):
+async def test_replies_to_other_questions_are_ignored(world, upstream, impatient):
     def answer(packet: bytes, transport: str) -> bytes:
         forged = dns.message.make_query("evil.test", "A")
         forged.id = int.from_bytes(packet[:2], "big")

@@ -128,7 +128,7 @@ async def test_log(world: World, caplog):
     assert lines[2] == "A no.default.svc.cluster.local. NXDOMAIN"
 
 
-async def test_a_forwarding_loop_ends_the_server(world: World):
+async def test_a_forwarding_loop_ends_the_server(world: World, impatient):
     await world.start(".:PORT {\n bind 127.0.0.1\n loop\n forward . 127.0.0.1:PORT\n}\n")
     reason = await asyncio.wait_for(world.server.failed, 5)
     assert reason.startswith('loop: queries for zone "." that are forwarded come back (')

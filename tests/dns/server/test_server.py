@@ -72,7 +72,8 @@ async def test_cookies_do_not_fill_the_table(cluster: World):
     assert len(table.entries) == 2
 
 
-async def test_reloads_lose_no_query(cluster: World):
+@pytest.mark.parametrize("turns", [50, pytest.param(1000, marks=pytest.mark.scale)])
+async def test_reloads_lose_no_query(cluster: World, turns: int):
     lost = asked = 0
     done = asyncio.Event()
 
@@ -84,7 +85,7 @@ async def test_reloads_lose_no_query(cluster: World):
             lost += reply is None or reply[6:8] == b"\0\0"
 
     clients = [asyncio.create_task(client()) for _ in range(4)]
-    for turn in range(50):
+    for turn in range(turns):
         await cluster.reload(KUBERNETES.replace("ttl 30", f"ttl {turn % 25 + 1}"))
         await asyncio.sleep(0.002)
     done.set()
@@ -152,7 +153,7 @@ tags = st.lists(st.sampled_from("abc"), max_size=2).map(tuple)
 
 
 @given(st.lists(st.one_of(st.tuples(st.just("put"), keys, tags), st.tuples(st.just("changed"), tags)), max_size=30))
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 def test_the_table_of_prepared_answers(steps):
     """It holds what a plain dictionary would, never more than its capacity, and forgets by tag."""
     counted: list[Entry] = []

@@ -9,8 +9,8 @@ from collections.abc import Awaitable
 from weft.dns.server.front import Front
 from weft.dns.server.mmsg import Batch, Envelope
 
-_ROUNDS = 16
-"""Batches that are taken before other work (a watch event) gets its turn."""
+_TURN = 0.002
+"""Seconds after which other work, such as a watch event, gets its turn."""
 _BUFFER = 4 << 20
 """Bytes that the kernel may hold for us while we are busy."""
 
@@ -32,11 +32,11 @@ class UdpSocket:
 
     def _readable(self) -> None:
         # Looking again at once is cheaper than a turn of the event loop, as long as there is more.
-        for _ in range(_ROUNDS):
-            count = self._batch.receive()
-            if not count:
-                return
+        until = time.monotonic() + _TURN
+        while count := self._batch.receive():
             self._serve(count)
+            if time.monotonic() > until:
+                return
 
     def _serve(self, count: int) -> None:
         """Everything here happens for every query: no call that is not needed."""

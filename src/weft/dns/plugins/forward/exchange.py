@@ -55,15 +55,12 @@ def _reason(error: BaseException) -> str:
 
 
 class Upstream:
-    def __init__(
-        self, address: tuple[str, int], *, expire: float, force_tcp: bool, timeout: float = READ_TIMEOUT
-    ) -> None:
+    def __init__(self, address: tuple[str, int], *, expire: float, force_tcp: bool) -> None:
         self.address = address
         self.fails = 0
         """Checks of its health that failed since the last good one."""
         self._expire = expire
         self._force_tcp = force_tcp
-        self._timeout = timeout
         self._port: _Port | None = None
         self._old: set[_Port] = set()
         self._opening: asyncio.Task[_Port] | None = None
@@ -81,7 +78,7 @@ class Upstream:
             return ask(id_, query.name, query.type, query.class_, flags=flags, dnssec_ok=dnssec_ok)
 
         try:
-            async with asyncio.timeout(self._timeout):
+            async with asyncio.timeout(READ_TIMEOUT):
                 if not self._force_tcp:
                     message = await self._by_udp(packet, query)
                     if not message.truncated:
