@@ -20,7 +20,6 @@ EXAMPLES = """examples:
   weft up --dual-stack                   every pod and service with an IPv4 and an IPv6 address
   weft up --pod-cidr 10.1.0.0/16,fd00:1::/56 --service-cidr 10.2.0.0/16,fd00:2::/112
 """
-_PATIENCE = 90.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,6 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dual-stack", action="store_true", help="two families; the first range is the primary one")
     parser.add_argument("--proxy-mode", choices=("nftables",), help="how services are forwarded (default: nftables)")
     parser.add_argument("--demo", action="store_true", help="apply a small web application and print what to try")
+    parser.add_argument(
+        "--timeout", type=float, default=90, metavar="SECONDS", help="how long to wait for nodes and DNS (default: 90)"
+    )
     parser.add_argument("-q", "--quiet", action="store_true", help="no progress")
 
 
@@ -46,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
         if known is None:
             config = machine.place(config)
         _start(config, layout, progress, fresh=known is None)
-    asyncio.run(_settled(config, layout, progress))
+    asyncio.run(_settled(config, layout, progress, args.timeout))
     took = time.monotonic() - started
     if not args.quiet:
         print(f"lab {args.name} is up after {took:.1f} s: {_say(config)}")
@@ -106,7 +108,7 @@ def _start(config: LabConfig, layout: Layout, progress: Progress, *, fresh: bool
         raise
 
 
-async def _settled(config: LabConfig, layout: Layout, progress: Progress) -> None:
+async def _settled(config: LabConfig, layout: Layout, progress: Progress, timeout: float) -> None:
     """Waits until the API server answers, makes the system's objects, and waits for nodes and DNS."""
     from weft.cluster.errors import ApiError
     from weft.cluster.objects.node import Node
@@ -114,7 +116,7 @@ async def _settled(config: LabConfig, layout: Layout, progress: Progress) -> Non
     from weft.cluster.real import HttpCluster, load
     from weft.dns.manifests import objects
 
-    deadline = time.monotonic() + _PATIENCE
+    deadline = time.monotonic() + timeout
     async with HttpCluster(load(layout.admin_kubeconfig), "weft-up") as cluster:
 
         async def until(check: Any, what: str, component: str) -> None:
@@ -127,7 +129,7 @@ async def _settled(config: LabConfig, layout: Layout, progress: Progress) -> Non
                     last = f": {error.message}"
                 await asyncio.sleep(delay)
                 delay = min(delay * 1.3, 0.15)
-            raise LabError(f"{what} within {_PATIENCE:.0f} s{last} (weft logs {component} tells more)")
+            raise LabError(f"{what} within {timeout:g} s{last} (weft logs {component} tells more)")
 
         async def answers() -> bool:
             return bool(await cluster.request("GET", "/readyz"))
