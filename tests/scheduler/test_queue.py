@@ -17,16 +17,17 @@ def test_a_pod_without_a_node_waits_for_a_change_and_its_back_off() -> None:
     waiting = queue.pop()
     assert waiting is not None
     queue.failed(waiting, now=100.0, room_helps=False)
-    queue.cluster_changed(100.2, only_room=True)
+    queue.cluster_changed(100.02, only_room=True)
     assert queue.sizes() == {"active": 0, "backoff": 0, "unschedulable": 1}
-    queue.cluster_changed(100.2, only_room=False)
+    queue.cluster_changed(100.02, only_room=False)
     assert queue.sizes() == {"active": 0, "backoff": 1, "unschedulable": 0}
-    queue.flush(100.9)
+    assert queue.next_flush() == 100.1
+    queue.flush(100.09)
     assert queue.pop() is None
-    queue.flush(101.0)
+    queue.flush(100.1)
     assert queue.pop() is waiting
     queue.failed(waiting, now=101.0, room_helps=True)
-    queue.cluster_changed(103.1, only_room=True)
+    queue.cluster_changed(101.21, only_room=True)
     assert len(queue) == 1, "the back-off was over"
 
 

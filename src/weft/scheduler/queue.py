@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from weft.scheduler.objects import Pod
 
-_FIRST_BACKOFF = 1.0
+_FIRST_BACKOFF = 0.1
 _MOST_BACKOFF = 10.0
 _STALE = 300.0
 

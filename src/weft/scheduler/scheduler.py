@@ -63,6 +63,8 @@ class Scheduler:
         self._nodes: Reflector[Node] = Reflector(cluster, NODES, Node, self._node_changed)
         self._services: Reflector[Service] = Reflector(cluster, SERVICES, Service)
         self._wake = asyncio.Event()
+        self._backed_off = asyncio.Event()
+        """Some pod has begun to back off: look anew at when the next one may be tried."""
         self._binding: set[asyncio.Task[None]] = set()
         self._slots = asyncio.Semaphore(_BINDINGS_AT_ONCE)
         self._assumed_at: dict[str, float] = {}
@@ -113,11 +115,18 @@ class Scheduler:
 
     def _wake_waiting(self, *, only_room: bool) -> None:
         self._queue.cluster_changed(self._clock(), only_room=only_room)
+        self._backed_off.set()
         self._wake.set()
 
     async def _tick(self) -> None:
         while True:
-            await asyncio.sleep(_FLUSH_EVERY)
+            ends = self._queue.next_flush()
+            wait = _FLUSH_EVERY if ends is None else min(max(ends - self._clock(), 0.01), _FLUSH_EVERY)
+            try:
+                await asyncio.wait_for(self._backed_off.wait(), wait)
+            except TimeoutError:
+                pass
+            self._backed_off.clear()
             self._queue.flush(self._clock())
             if len(self._queue):
                 self._wake.set()
