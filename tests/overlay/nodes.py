@@ -93,8 +93,11 @@ class TestNode:
 
 
 class Nodes:
-    def __init__(self, make_space: MakeSpace, directory: Path, count: int = 2) -> None:
+    def __init__(
+        self, make_space: MakeSpace, directory: Path, count: int = 2, *, bridge_filtering: bool = True
+    ) -> None:
         self.make_space = make_space
+        self._bridge_filtering = bridge_filtering
         self.cluster = FakeCluster(*((NODES, node_object(number)) for number in range(1, count + 1)))
         self.underlay = make_space("net")
         apply(self.underlay, Replace(Link("lo")), Add(Link("wbr0", Bridge())), *host("wbr0", 1))
@@ -122,7 +125,7 @@ class Nodes:
             RealNft(space),
             configure=plugin.configure,
             report_ready=Reporter(self.cluster, lambda: "2026-01-01T00:00:00Z"),
-            bridge_filtering=True,
+            bridge_filtering=self._bridge_filtering,
         )
         return TestNode(space, own, agent, plugin)
 

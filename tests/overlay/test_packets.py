@@ -69,20 +69,49 @@ async def test_what_leaves_the_cluster_takes_the_nodes_address(nodes: Nodes) -> 
             assert seen_from(client, outside) == seen
 
 
-async def test_a_service_on_the_bridge_and_a_pod_that_calls_itself_through_it(nodes: Nodes) -> None:
-    """The proxy's job, in one rule: the answer passes nftables only thanks to bridge-nf-call and hairpin."""
-    server, (address, _) = nodes.pod(1, "server")
-    client, (other, _) = nodes.pod(1, "client")
-    nft = RealNft(nodes.nodes[0].netns)
+def program_service(node: str, address: str) -> RealNft:
+    """The proxy's job, in one rule for 10.96.0.5."""
+    nft = RealNft(node)
     nft.run(
         "table ip test-service { chain pre { type nat hook prerouting priority -100; "
         f"ip daddr 10.96.0.5 dnat to {address}; }}; chain post {{ type nat hook postrouting priority 90; "
         f"ip saddr {address} ip daddr {address} masquerade; }}; }}"
     )
+    return nft
+
+
+def check_service(nodes: Nodes) -> None:
+    server, (address, _) = nodes.pod(1, "server")
+    client, (other, _) = nodes.pod(1, "client")
+    nft = program_service(nodes.nodes[0].netns, address)
     with echo(server, address):
         assert seen_from(client, "10.96.0.5") == other
         assert seen_from(server, "10.96.0.5") == "10.244.1.1"
     nft.close()
+
+
+async def test_a_service_on_the_bridge_and_a_pod_that_calls_itself_through_it(nodes: Nodes) -> None:
+    """The answers pass nftables only thanks to bridge-nf-call and hairpin."""
+    check_service(nodes)
+
+
+async def test_the_same_on_a_kernel_without_br_netfilter(make_space: MakeSpace, tmp_path: Path) -> None:
+    nodes = Nodes(make_space, tmp_path, bridge_filtering=False)
+    for node in nodes.nodes:
+        apply(
+            node.netns,
+            *(Replace(Sysctl(f"net/bridge/bridge-nf-call-{name}", "0")) for name in ("iptables", "ip6tables")),
+        )
+    await nodes.converge()
+    check_service(nodes)
+    client, from_addresses = nodes.pod(1, "client")
+    for number in (1, 2):
+        server, addresses = nodes.pod(number, "server")
+        for source, address in zip(from_addresses, addresses, strict=True):
+            with echo(server, address):
+                assert seen_from(client, address) == source
+    nodes.nodes[0].call("CHECK", client)
+    nodes.close()
 
 
 async def test_nodes_that_come_and_go_take_their_routes_with_them(nodes: Nodes) -> None:

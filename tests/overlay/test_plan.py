@@ -173,17 +173,28 @@ async def test_a_deleted_node_object_does_not_cut_its_pods_off(tmp_path: Path) -
     assert any(str(address.interface.ip) == "10.244.1.1" for address in world.network("node").observe().addresses)
 
 
-async def test_a_failed_change_is_raised_and_tried_again(tmp_path: Path) -> None:
-    agent, _, _, _ = fake_agent(a_node(), tmp_path)
+async def test_a_node_that_cannot_be_reached_does_not_keep_this_one_from_being_ready(tmp_path: Path) -> None:
+    agent, _, reported, _ = fake_agent(a_node(), tmp_path)
     lost = node_object(9)
     lost["status"]["addresses"] = [{"type": "InternalIP", "address": "192.0.2.9"}]
     agent.node_changed("node1", None, as_node(node_object(1)))
     agent.node_changed("node9", None, as_node(lost))
     with pytest.raises(OSError, match=r"cannot set route 10\.244\.9\.0/24 via 192\.0\.2\.9: Network is unreachable"):
         await agent.step()
+    assert (agent.not_ready, reported) == (None, ["node1"])
     agent.node_changed("node9", None, None)
     await agent.step()
-    assert agent.not_ready is None
+
+
+async def test_what_this_node_itself_lacks_keeps_it_from_being_ready(tmp_path: Path) -> None:
+    world = a_node()
+    world.of("node").sysctls.pop("net/bridge/bridge-nf-call-iptables")
+    agent, told, reported, _ = fake_agent(world, tmp_path)
+    agent.node_changed("node1", None, as_node(node_object(1)))
+    with pytest.raises(OSError, match="cannot set sysctl net/bridge/bridge-nf-call-iptables"):
+        await agent.step()
+    assert (told, reported) == ([], [])
+    assert agent.not_ready == "not started"
 
 
 async def test_one_change_among_five_thousand_nodes_is_one_change(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from weft.cni.plugins.weft import Settings
 from weft.kernel.errors import KernelError
 from weft.kernel.nft import Nft
 from weft.kernel.port import Network
-from weft.kernel.state.change import Change
+from weft.kernel.state.change import Add, Change, Remove, Replace
 from weft.kernel.state.diff import diff
 from weft.kernel.state.network import NetworkState
 from weft.kernel.state.route import WEFT_PROTOCOL, Route
@@ -85,10 +85,14 @@ class Agent:
         self._applied = None
 
     async def step(self) -> None:
-        """Raises ExceptionGroup or KernelError where not all could be done; what could was done."""
+        """Raises KernelError or RuntimeError where not all could be done; what could was done. A route that the kernel
+        refuses (another node's address cannot be reached) does not keep this node from being ready."""
         began = time.perf_counter()
-        made = await asyncio.to_thread(self._apply)
+        made, failures = await asyncio.to_thread(self._apply)
         metrics.SYNC_SECONDS.observe(time.perf_counter() - began)
+        own = [failure for failure in failures if not _is_route(failure)]
+        if own:
+            raise _joined(own)
         if made.settings is None:
             self.not_ready = made.why_not
             self._configure(None, made.why_not)
@@ -99,6 +103,8 @@ class Agent:
             _log.info("pod network is ready bridge=%s ranges=%s", made.settings.bridge, _words(made.settings.ranges))
         if self.not_ready is None and self._own_node is not None:
             await self._report_ready(self._own_node)
+        if failures:
+            raise _joined(failures)
 
     def plan(self) -> Plan:
         network = pod_network(self._config.node, self._members)
@@ -114,7 +120,7 @@ class Agent:
             bridge_filtering=self._bridge_filtering,
         )
 
-    def _apply(self) -> Plan:
+    def _apply(self) -> tuple[Plan, tuple[KernelError, ...]]:
         made = self.plan()
         self._tell(made.problems)
         fresh = self._applied is None or time.monotonic() - self._observed_at >= self._resync
@@ -122,19 +128,18 @@ class Agent:
         assert known is not None
         if made.settings is not None:
             self._mtu = made.settings.mtu
-        changes = diff(known, made.state, lambda item: owned(item, self._config.bridge) and _may_go(item, made))
+        # Not known, should anything below be raised.
         self._applied = None
-        if changes:
-            _report(changes)
-            failures = self._network.apply(changes)
-            if failures:
-                raise _joined(failures)
+        changes = diff(known, made.state, lambda item: owned(item, self._config.bridge) and _may_go(item, made))
+        _report(changes)
+        failures = self._network.apply(changes) if changes else ()
         if fresh:
             self._nft.apply(masquerade.render(self._config.cluster_ranges))
             self._observed_at = time.monotonic()
-        self._applied = made.state
+        if not failures:
+            self._applied = made.state
         metrics.ROUTES.set(len(made.state.routes))
-        return made
+        return made, failures
 
     def _observe(self, sysctls: Sequence[str]) -> NetworkState:
         return self._network.observe(route_protocol=WEFT_PROTOCOL, neighbours=False, sysctls=sysctls)
@@ -163,6 +168,10 @@ def write_atomically(path: Path, content: bytes) -> None:
 def _may_go(item: object, made: Plan) -> bool:
     """The bridge's addresses stay while this node's range is not known."""
     return made.settings is not None or isinstance(item, Route)
+
+
+def _is_route(failure: KernelError) -> bool:
+    return isinstance(failure.what, Add | Replace | Remove) and isinstance(failure.what.item, Route)
 
 
 def _report(changes: Sequence[Change]) -> None:

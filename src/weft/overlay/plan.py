@@ -82,7 +82,8 @@ def _routes(network: PodNetwork) -> tuple[tuple[Route, ...], tuple[str, ...]]:
     routes: list[Route] = []
     problems: list[str] = []
     for other in network.others:
-        for prefix in other.ranges:
+        # A node that has only just registered tells its addresses a moment later.
+        for prefix in other.ranges if other.addresses else ():
             if prefix in taken:
                 problems.append(f"node {other.name}: range {prefix} is that of {taken[prefix]} too")
             elif (via := other.next_hop(prefix)) is None:
