@@ -12,30 +12,32 @@ from tests.e2e.lab import WEFT, Lab, call, until
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 
+NAME = "t-own"
+
+
 def _machine() -> dict[str, set[str]]:
-    """What a lab could leave behind on this machine."""
+    """What a lab of this name could leave behind on this machine; other labs may be there."""
 
     def lines(*command: str) -> set[str]:
         return set(subprocess.run(command, capture_output=True, text=True, check=False).stdout.splitlines())
 
-    cgroups = {str(path) for path in Path("/sys/fs/cgroup").glob("**/weft*") if path.is_dir()}
     processes = set()
-    for path in Path("/proc").glob("[0-9]*/comm"):
+    for path in Path("/proc").glob("[0-9]*"):
         try:
-            name = path.read_text().strip()
+            words = (path / "cmdline").read_text() + (path / "cgroup").read_text()
         except OSError:
             continue
-        if name.startswith(("weft-", "containerd")) or name in ("runc", "pause"):
-            processes.add(f"{path.parent.name} {name}")
+        if f"weft/{NAME}" in words:
+            processes.add(f"{path.name} {words[:80]}")
+    directories = (Path("/var/lib/weft"), Path("/run/weft"), Path("/var/log/weft"))
     return {
-        "namespaces": {path.name for path in Path("/run/netns").glob("*")},
+        "namespaces": {path.name for path in Path("/run/netns").glob(f"weft-{NAME}-*")},
         "links": {line.split()[0].split("@")[0] for line in lines("ip", "-br", "link")},
-        "routes": lines("ip", "route", "show", "table", "all") | lines("ip", "-6", "route", "show", "table", "all"),
         "rules": lines("nft", "list", "ruleset"),
-        "mounts": {line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()},
-        "cgroups": cgroups,
+        "mounts": {line for line in Path("/proc/self/mounts").read_text().splitlines() if NAME in line},
+        "cgroups": {str(path) for path in Path("/sys/fs/cgroup").glob(f"**/weft/{NAME}")},
         "processes": processes,
-        "files": {str(p) for d in ("/var/lib/weft", "/run/weft", "/var/log/weft") for p in Path(d).glob("**/*")},
+        "files": {str(directory / NAME) for directory in directories if (directory / NAME).exists()},
     }
 
 
@@ -46,7 +48,7 @@ def _left(before: dict[str, set[str]]) -> dict[str, set[str]]:
 @pytest.fixture
 def own() -> Iterator[Lab]:
     """A lab of the test's own, of one node."""
-    made = Lab("t-own")
+    made = Lab(NAME)
     made.down()
     yield made
     made.down()

@@ -94,14 +94,22 @@ def _command(name: str, argv: Sequence[str]) -> int:
         return 141
     except KeyboardInterrupt:
         return 130
-    except (ValueError, OSError) as error:
-        print(f"weft {name}: {error}", file=sys.stderr)
-        return 1 if isinstance(error, OSError) else 2
     except Exception as error:
-        if type(error).__name__ != "LabError":
+        status = _exit_status(error)
+        if status is None:
             raise
         print(f"weft {name}: {error}", file=sys.stderr)
-        return 1
+        return status
+
+
+def _exit_status(error: Exception) -> int | None:
+    """2 for what the user should say otherwise, 1 for what went wrong, None for a defect of ours."""
+    from weft.cluster.errors import ApiError
+    from weft.lab.machine import LabError
+
+    if isinstance(error, ValueError):
+        return 2
+    return 1 if isinstance(error, OSError | ApiError | LabError) else None
 
 
 if __name__ == "__main__":

@@ -63,7 +63,8 @@ class Reflector(Generic[T]):
             except Expired:
                 self.resource_version = ""
             except ApiError as error:
-                _log.warning("watch of %s broke off, trying again in %.1f s: %s", self.resource.plural, delay, error)
+                level = logging.WARNING if delay > 0.5 else logging.DEBUG  # servers restart, and start after us
+                _log.log(level, "watch of %s broke off, again in %.1f s: %s", self.resource.plural, delay, error)
                 # Jitter: a thousand nodes must not come back in the same instant.
                 await asyncio.sleep(delay * random.uniform(0.8, 1.2))
                 delay = min(delay * 2, 5.0)

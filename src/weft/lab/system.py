@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from weft import __version__
-from weft.cluster.errors import AlreadyExists
+from weft.cluster.errors import AlreadyExists, NotFound
 from weft.cluster.objects.resource import BY_KIND
 from weft.cluster.port import Cluster
 from weft.lab.containerd import PAUSE_IMAGE
@@ -80,5 +80,10 @@ def system_images(report: Callable[[str], None]) -> Callable[[ImageStore], None]
 async def ensure_objects(cluster: Cluster, objects: Iterable[dict[str, Any]]) -> None:
     """Creates what is missing; what is there stays as its users made it."""
     for obj in objects:
-        with contextlib.suppress(AlreadyExists):
-            await cluster.create(BY_KIND[obj["apiVersion"], obj["kind"]], obj)
+        resource, meta = BY_KIND[obj["apiVersion"], obj["kind"]], obj["metadata"]
+        try:
+            # Looked for first: a second Service of the same address is refused for the address, not for the name.
+            await cluster.get(resource, meta["name"], meta.get("namespace", ""), as_=dict[str, Any])
+        except NotFound:
+            with contextlib.suppress(AlreadyExists):
+                await cluster.create(resource, obj)
