@@ -79,7 +79,7 @@ def test_looking_at_things(lab: Lab, web: str) -> None:
     _ask(lab, web, times=6)
     assert "GET / HTTP/1.1" in lab.kubectl("logs", "-n", web, "-l", "app=web", "--tail=50")
     description = lab.kubectl("describe", "pod", "-n", web, pod)
-    for words in ("Successfully assigned", "Pulling image", "Started container web", "kube-api-access-", "QoS Class:"):
+    for words in ("Successfully assigned", "Pulling image", "Container started", "kube-api-access-", "QoS Class:"):
         assert words in description
     assert "Endpoints:" in lab.kubectl("describe", "service", "-n", web, "web")
     assert "podIP: 10.244." in lab.kubectl("get", "pod", "-n", web, pod, "-o", "yaml")
@@ -113,7 +113,8 @@ def test_exec_copy_and_forward(lab: Lab, web: str, tmp_path_factory: pytest.Temp
 
     with subprocess.Popen(
         ["kubectl", "port-forward", "-n", web, f"pod/{pod}", ":80"],
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env={"KUBECONFIG": lab.kubeconfig, "PATH": "/usr/bin:/bin"},
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        env={"KUBECONFIG": lab.kubeconfig, "PATH": "/usr/bin:/bin"},
     ) as forward:  # fmt: skip
         try:
             assert forward.stdout
