@@ -28,6 +28,7 @@ from weft.cluster.objects.resource import (
 )
 from weft.cluster.port import Cluster, Object
 from weft.cluster.real import HttpCluster
+from weft.controllers.catalog import CONTROLLERS
 from weft.controllers.context import Context, Options
 from weft.controllers.discovery import discover
 
@@ -340,3 +341,39 @@ async def test_aggregated_roles_gather_their_rules(server: Server) -> None:
                 return rule in ((await cluster.get(CLUSTER_ROLES, "view", as_=dict)).get("rules") or [])
 
             await eventually(gathered)
+
+
+async def test_a_settled_cluster_is_not_written_to(server: Server) -> None:
+    async with clients(server) as (cluster, own):
+        await make_namespace(cluster, "calm")
+        await make_node(cluster, "cn1")
+        context = everything(own, cluster_cidrs=parse_prefixes("10.244.0.0/16"), node_monitor_grace=3600.0)
+        async with managed(context, *CONTROLLERS):
+            kubelet = asyncio.create_task(play_kubelet(cluster, "calm"))
+            await eventually(lambda: exists(cluster, SERVICE_ACCOUNTS, "default", "calm"))
+            daemon = {**deployment("agent", "calm", 1), "kind": "DaemonSet"}
+            daemon["spec"] = {key: value for key, value in daemon["spec"].items() if key != "replicas"}
+            await cluster.create(DAEMON_SETS, daemon, "calm")
+            await cluster.create(DEPLOYMENTS, deployment("web", "calm", 3), "calm")
+            spec = {"selector": {"app": "web"}, "ports": [{"port": 80}]}
+            await cluster.create(
+                SERVICES, {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"}, "spec": spec}, "calm"
+            )
+            await kubectl(server.admin, "rollout", "status", "deployment/web", "-n", "calm", "--timeout=30s")
+
+            async def calm() -> bool:
+                before = (await cluster.list(PODS, "calm", as_=dict)).resource_version
+                await asyncio.sleep(1.5)
+                return (await cluster.list(PODS, "calm", as_=dict)).resource_version == before
+
+            await eventually(calm, 20)
+            kubelet.cancel()
+        await remove_nodes(cluster, "cn1")
+
+
+async def exists(cluster: Cluster, resource: Resource, name: str, namespace: str) -> bool:
+    try:
+        await cluster.get(resource, name, namespace, as_=dict)
+    except NotFound:
+        return False
+    return True
