@@ -3,7 +3,7 @@
 Nothing is kept in `admit_*`: what is in use is what `applied` has told, so a refused write gives nothing back.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from random import Random
 
 from weft.addresses.prefix import Prefix, family
@@ -52,13 +52,13 @@ class ServiceAllocation(Passive):
         if kind.resource != SERVICES:
             return
         if new is not None:
-            for text in cluster_addresses(new["spec"]):
-                self._allocator(text).take(text)
+            for allocator, text in self._of_family(cluster_addresses(new["spec"])):
+                allocator.take(text)
             for port in node_ports(new["spec"]):
                 self._ports.take(port)
         if old is not None:
-            for text in cluster_addresses(old["spec"]):
-                self._allocator(text).free(text)
+            for allocator, text in self._of_family(cluster_addresses(old["spec"])):
+                allocator.free(text)
             for port in node_ports(old["spec"]):
                 self._ports.free(port)
 
@@ -67,9 +67,12 @@ class ServiceAllocation(Passive):
         if errors:
             raise invalid(SERVICES, obj["metadata"].get("name", ""), errors)
 
-    def _allocator(self, text: str) -> AddressAllocator:
-        wanted = "IPv6" if ":" in text else "IPv4"
-        return self._addresses.get(wanted) or next(iter(self._addresses.values()))
+    def _of_family(self, addresses: list[str]) -> Iterator[tuple[AddressAllocator, str]]:
+        """Each with its allocator; a family that the cluster no longer has is left out."""
+        for text in addresses:
+            allocator = self._addresses.get("IPv6" if ":" in text else "IPv4")
+            if allocator is not None:
+                yield allocator, text
 
 
 def cluster_addresses(spec: Object) -> list[str]:
