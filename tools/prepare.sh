@@ -45,6 +45,8 @@ prepare_environment() {
   [ -x "$2/bin/python" ] || "$python" -m venv "$2"
   "$2/bin/python" -m pip install -q --disable-pip-version-check --require-hashes -r "$1/$3" >&2
   "$2/bin/python" -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e "$1" >&2
+  # Byte code for the sources too: where PYTHONDONTWRITEBYTECODE is set they would be compiled at every start.
+  env -u PYTHONDONTWRITEBYTECODE "$2/bin/python" -m compileall -q "$1/src/weft" >&2
   cp "$1/requirements.lock" "$2/weft.lock"
   cp "$1/$3" "$2/$3"
 }

@@ -9,7 +9,7 @@ import time
 from collections.abc import Coroutine, Sequence
 from typing import Any, Protocol
 
-from weft import __version__
+import weft
 
 
 class Component(Protocol):
@@ -39,12 +39,20 @@ def log_to_stderr(verbose: int = 0) -> None:
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
+class ShowVersion(argparse.Action):
+    """As argparse's own, but looked up only when asked for."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object, **__: object) -> None:
+        print(f"weft {weft.__version__}")
+        parser.exit()
+
+
 def parser(name: str, component: Component) -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog=f"weft {name}", description=component.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     made.add_argument("-v", "--verbose", action="count", default=0, help="log what is decided, not only what is done")
-    made.add_argument("--version", action="version", version=__version__)
+    made.add_argument("--version", action=ShowVersion, nargs=0, help="print the version and exit")
     component.add_arguments(made)
     return made
 

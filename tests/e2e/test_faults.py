@@ -9,7 +9,6 @@ import time
 from typing import Any
 
 import pytest
-
 from tests.e2e.lab import Lab, until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]

@@ -5,7 +5,7 @@ import importlib
 import sys
 from collections.abc import Sequence
 
-from weft import __version__
+import weft
 
 COMMANDS = {
     "up": "start a lab, or start it again",
@@ -49,7 +49,7 @@ examples:
   weft kubectl get pods -o wide         or: export KUBECONFIG=$(weft kubeconfig --path)
   weft down                             all of it gone
 
-`weft COMMAND --help` tells more. weft {__version__}
+`weft COMMAND --help` tells more. weft {weft.__version__}
 """
 
 
@@ -60,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0 if arguments else 2
     name, *rest = arguments
     if name in ("--version", "version"):
-        print(f"weft {__version__}")
+        print(f"weft {weft.__version__}")
         return 0
     if name in COMPONENTS:
         from weft import process

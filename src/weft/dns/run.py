@@ -13,10 +13,10 @@ import socket
 import sys
 from collections.abc import Callable
 
-from weft import __version__
 from weft.cluster.port import Cluster
 from weft.dns.loader import Loader
 from weft.dns.server.server import Server
+from weft.process import ShowVersion
 
 _log = logging.getLogger(__name__)
 _PR_SET_PDEATHSIG = 1
@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--kubeconfig", default="", metavar="FILE", help="of the cluster; else the pod's ServiceAccount"
     )
     parser.add_argument("-quiet", "--quiet", action="store_true", help="do not say what is served")
-    parser.add_argument("-version", action="version", version=__version__)
+    parser.add_argument("-version", action=ShowVersion, nargs=0, help="print the version and exit")
     parser.add_argument(
         "--workers", type=int, default=1, metavar="N", help="processes that share the ports, one for each core (1)"
     )
