@@ -227,4 +227,4 @@ class Services(RuleBasedStateMachine):
 
 
 TestServices = Services.TestCase
-TestServices.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestServices.settings = settings(max_examples=30, stateful_step_count=25, deadline=None)

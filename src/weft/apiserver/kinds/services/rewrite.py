@@ -9,9 +9,10 @@ def carry_over(new: Object, old: Object) -> None:
     """Both are specs. Clients that replace an object need not repeat what the server chose."""
     addressed = new["type"] != "ExternalName" and old.get("type") != "ExternalName"
     if addressed:
-        for name in ("clusterIP", "clusterIPs"):
-            if not new.get(name) and old.get(name):
-                new[name] = old[name]
+        if not new.get("clusterIP") and old.get("clusterIP"):
+            new["clusterIP"] = old["clusterIP"]
+        if not new.get("clusterIPs") and old.get("clusterIPs"):
+            new["clusterIPs"] = list(old["clusterIPs"])
     if _has_node_ports(new) and _has_node_ports(old):
         _carry_node_ports(new, old)
     if needs_health_check(new) and needs_health_check(old) and not new.get("healthCheckNodePort"):
