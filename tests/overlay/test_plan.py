@@ -162,6 +162,30 @@ async def test_readiness_follows_the_nodes_range(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "net.d").iterdir()] == ["10-weft.conflist"]
 
 
+async def test_the_nodes_own_link_may_be_known_only_later(tmp_path: Path) -> None:
+    world = a_node()
+    agent, told, _, _ = fake_agent(world, tmp_path)
+    early = node_object(1)
+    early["status"] = {}
+    for node in (early, node_object(1)):
+        agent.node_changed("node1", None, as_node(node))
+        await agent.step()
+        await agent.step()
+    assert [settings.mtu for settings in told if settings] == [1500, 1480]
+    bridge = world.network("node").link("wcni0")
+    assert bridge is not None
+    assert bridge.mtu == 1480
+
+
+async def test_a_node_that_hears_router_advertisements_goes_on_hearing_them(tmp_path: Path) -> None:
+    world = a_node()
+    world.of("node").sysctls["net/ipv6/conf/eth0/accept_ra"] = "1"
+    agent, _, _, _ = fake_agent(world, tmp_path)
+    agent.node_changed("node1", None, as_node(node_object(1)))
+    await agent.step()
+    assert world.of("node").sysctls["net/ipv6/conf/eth0/accept_ra"] == "2"
+
+
 async def test_a_deleted_node_object_does_not_cut_its_pods_off(tmp_path: Path) -> None:
     world = a_node()
     agent, told, _, _ = fake_agent(world, tmp_path)

@@ -71,6 +71,10 @@ class CniServer:
         self._listener = listener
         self._thread.start()
 
+    def problem(self) -> str | None:
+        """Why requests are not answered; None while they are."""
+        return None if self._thread.is_alive() else "the thread that serves CNI has ended"
+
     def close(self) -> None:
         """Ends after the request that is being served; the socket's file stays, so that a shim says what is wrong."""
         if self._listener is not None:

@@ -14,14 +14,17 @@ from weft.kernel.nft import Nft
 from weft.kernel.port import Network
 from weft.kernel.state.change import Add, Change, Remove, Replace
 from weft.kernel.state.diff import diff
+from weft.kernel.state.link import Link
 from weft.kernel.state.network import NetworkState
 from weft.kernel.state.route import WEFT_PROTOCOL, Route
+from weft.kernel.state.sysctl import Sysctl
 from weft.overlay import conflist, masquerade, metrics
 from weft.overlay.config import CONFLIST, Config
 from weft.overlay.model import Member, PodNetwork, member, pod_network
-from weft.overlay.plan import Plan, owned, plan, uplink_mtu
+from weft.overlay.plan import Plan, accept_advertisements, owned, plan, uplink
 
 _log = logging.getLogger(__name__)
+_DEFAULT_MTU = 1500
 
 
 class Agent:
@@ -54,7 +57,9 @@ class Agent:
         self._members: dict[str, Member] = {}
         self._own_node: Node | None = None
         self._last_own: Member | None = None
-        self._mtu = config.mtu
+        self._settings: Settings | None = None
+        self._uplink: Link | None = None
+        self._advertised = ""
         self._applied: NetworkState | None = None
         self._observed_at = 0.0
         self._problems: tuple[str, ...] = ()
@@ -93,18 +98,23 @@ class Agent:
         own = [failure for failure in failures if not _is_route(failure)]
         if own:
             raise _joined(own)
-        if made.settings is None:
-            self.not_ready = made.why_not
-            self._configure(None, made.why_not)
-        elif self.not_ready is not None:
-            self._configure(made.settings, "")
-            self._write_conflist()
-            self.not_ready = None
-            _log.info("pod network is ready bridge=%s ranges=%s", made.settings.bridge, _words(made.settings.ranges))
+        self._settle(made)
         if self.not_ready is None and self._own_node is not None:
             await self._report_ready(self._own_node)
         if failures:
             raise _joined(failures)
+
+    def _settle(self, made: Plan) -> None:
+        """The plan is true: tells the CNI plugin what is new, and the runtime that there is a network."""
+        if made.settings is None:
+            self.not_ready = made.why_not
+        if made.settings is None or made.settings != self._settings:
+            self._configure(made.settings, made.why_not)
+            self._settings = made.settings
+        if made.settings is not None and self.not_ready is not None:
+            self._write_conflist()
+            self.not_ready = None
+            _log.info("pod network is ready bridge=%s ranges=%s", made.settings.bridge, _words(made.settings.ranges))
 
     def plan(self) -> Plan:
         network = pod_network(self._config.node, self._members)
@@ -112,13 +122,24 @@ class Agent:
             # A Node that is deleted, or registered anew, must not cut off the pods that run here.
             network = PodNetwork(self._last_own, network.others)
         self._last_own = network.own
+        if network.own is not None and self._uplink is None:
+            self._find_uplink(network.own)
         return plan(
             network,
             node=self._config.node,
             bridge=self._config.bridge,
-            mtu=self._mtu or uplink_mtu(self._observe(()), network.own),
+            mtu=self._config.mtu or (self._uplink.mtu if self._uplink else None) or _DEFAULT_MTU,
             bridge_filtering=self._bridge_filtering,
+            advertised=self._advertised,
         )
+
+    def _find_uplink(self, own: Member) -> None:
+        """Once, before forwarding is switched on: what the node's own link is like."""
+        self._uplink = uplink(self._observe(()), own)
+        if self._uplink is not None:
+            name = accept_advertisements(self._uplink.name)
+            if self._observe([name]).sysctls == (Sysctl(name, "1"),):
+                self._advertised = self._uplink.name
 
     def _apply(self) -> tuple[Plan, tuple[KernelError, ...]]:
         made = self.plan()
@@ -126,8 +147,6 @@ class Agent:
         fresh = self._applied is None or time.monotonic() - self._observed_at >= self._resync
         known = self._observe([sysctl.name for sysctl in made.state.sysctls]) if fresh else self._applied
         assert known is not None
-        if made.settings is not None:
-            self._mtu = made.settings.mtu
         # Not known, should anything below be raised.
         self._applied = None
         changes = diff(known, made.state, lambda item: owned(item, self._config.bridge) and _may_go(item, made))

@@ -39,8 +39,11 @@ class Plan:
     """What about other nodes keeps their pods from being reached, in words."""
 
 
-def plan(network: PodNetwork, *, node: str, bridge: str, mtu: int, bridge_filtering: bool) -> Plan:
-    """`bridge_filtering`: packets between ports of a bridge pass nftables (br_netfilter is there)."""
+def plan(
+    network: PodNetwork, *, node: str, bridge: str, mtu: int, bridge_filtering: bool, advertised: str = ""
+) -> Plan:
+    """`bridge_filtering`: packets between ports of a bridge pass nftables (br_netfilter is there). `advertised`: the
+    link by which the node hears IPv6 router advertisements."""
     routes, problems = _routes(network)
     if network.own is None:
         why_not = f"node {node} has no pod range yet (spec.podCIDRs; controllers assign it)"
@@ -51,7 +54,7 @@ def plan(network: PodNetwork, *, node: str, bridge: str, mtu: int, bridge_filter
         links=(Link(bridge, Bridge(), mtu=mtu, mac=bridge_mac(settings)),),
         addresses=_bridge_addresses(bridge, ranges),
         routes=routes,
-        sysctls=_sysctls(ranges, bridge, bridge_filtering),
+        sysctls=(*_sysctls(ranges, bridge, bridge_filtering), *_advertisements(ranges, advertised)),
     )
     return Plan(state, settings, "", problems)
 
@@ -75,6 +78,17 @@ def _sysctls(ranges: Sequence[Prefix], bridge: str, bridge_filtering: bool) -> t
         # Routed back by the link they came from: no advice to skip the router, please.
         found.append(Sysctl(f"net/ipv4/conf/{bridge}/send_redirects", "0"))
     return tuple(found)
+
+
+def _advertisements(ranges: Sequence[Prefix], link: str) -> tuple[Sysctl, ...]:
+    """A node that forwards IPv6 would forget its own default route: routers do not listen to routers, but with 2."""
+    if not link or all(prefix.version == 4 for prefix in ranges):
+        return ()
+    return (Sysctl(accept_advertisements(link), "2"),)
+
+
+def accept_advertisements(link: str) -> str:
+    return f"net/ipv6/conf/{link}/accept_ra"
 
 
 def _routes(network: PodNetwork) -> tuple[tuple[Route, ...], tuple[str, ...]]:
@@ -105,8 +119,8 @@ def owned(item: Item, bridge: str) -> bool:
     return False
 
 
-def uplink_mtu(state: NetworkState, own: Member | None) -> int:
-    """MTU of the link with one of the node's own addresses; 1500 where none has."""
+def uplink(state: NetworkState, own: Member | None) -> Link | None:
+    """The link with one of the node's own addresses; the one of the smallest MTU, should there be several."""
     addresses = set(own.addresses) if own else set()
     names = {address.link for address in state.addresses if address.interface.ip in addresses}
-    return min((link.mtu for link in state.links if link.name in names and link.mtu), default=1500)
+    return min((link for link in state.links if link.name in names), key=lambda link: link.mtu or 0, default=None)

@@ -58,7 +58,7 @@ async def run(args: argparse.Namespace) -> int:
 
 async def _serve(settings: Config, cluster: Cluster, health_address: str, health_port: int) -> None:
     with ExitStack() as stack:
-        plugin = _plugin(settings, stack)
+        plugin, server = _plugin(settings, stack)
         agent = Agent(
             settings,
             NetlinkNetwork(),
@@ -71,7 +71,8 @@ async def _serve(settings: Config, cluster: Cluster, health_address: str, health
         nodes = Reflector(cluster, NODES, Node, agent.node_changed)
         loop = Loop(agent.step, name="pod network", quiet=_QUIET_SECONDS, resync=60)
         agent.trigger = loop.trigger
-        health = HealthServer(health_address, health_port, checks={"network": lambda: agent.not_ready})
+        checks = {"network": lambda: agent.not_ready, "cni": server.problem}
+        health = HealthServer(health_address, health_port, checks=checks)
         await health.start()
         try:
             async with asyncio.TaskGroup() as group:
@@ -82,7 +83,7 @@ async def _serve(settings: Config, cluster: Cluster, health_address: str, health
             await health.close()
 
 
-def _plugin(settings: Config, stack: ExitStack) -> WeftPlugin:
+def _plugin(settings: Config, stack: ExitStack) -> tuple[WeftPlugin, CniServer]:
     """The CNI side, serving: requests that come before the network is ready are told to try again."""
     try:
         journal = Journal(settings.state_dir / "attachments", Attachment)
@@ -96,7 +97,7 @@ def _plugin(settings: Config, stack: ExitStack) -> WeftPlugin:
     server.start()
     stack.callback(server.close)
     install(settings.bin_dir, plugins, settings.socket)
-    return plugin
+    return plugin, server
 
 
 def _configuring(plugin: WeftPlugin) -> Callable[[Settings | None, str], None]:
