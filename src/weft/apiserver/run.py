@@ -14,14 +14,16 @@ from prometheus_client import CollectorRegistry
 from weft.apiserver import bootstrap, config
 from weft.apiserver.auth import AccessControl, load_public_key, load_signing_key
 from weft.apiserver.config import Config, add_arguments
-from weft.apiserver.http.chain import Chain, Metrics
+from weft.apiserver.http.chain import Chain, Metrics, StoreMetrics
 from weft.apiserver.http.documents import Documents
 from weft.apiserver.http.router import Resources
 from weft.apiserver.kinds import KINDS, REVIEWS
+from weft.apiserver.kinds.nodes.admission import NodeAdmission
 from weft.apiserver.kinds.pods.admission import PodAdmission
 from weft.apiserver.kinds.services.admission import ServiceAllocation
 from weft.apiserver.proxy.streaming import Streaming, kubelet_tls
 from weft.apiserver.registry.admission import Admission
+from weft.apiserver.registry.expiry import EventExpiry
 from weft.apiserver.registry.namespaces import NamespaceLifecycle
 from weft.apiserver.registry.reading import storage_name
 from weft.apiserver.registry.registry import Registry
@@ -35,7 +37,9 @@ log = logging.getLogger(__name__)
 _SWITCH = 0.0005
 """Seconds after which the loop's thread lets the journal's run: it only has to fetch its next group."""
 _KEEP_ALIVE = 600.0
-_DRAIN = 2.0
+_LINE = 1 << 20
+"""Bytes of a request line: `kubectl exec` puts whole scripts into it (Go's server takes a megabyte of headers)."""
+_DRAIN = 1.0
 """Seconds for requests under way when the server stops."""
 
 
@@ -50,7 +54,11 @@ async def run(args: argparse.Namespace) -> int:
         access = _access_control(settings)
         registry = Registry(store, KINDS, _admissions(settings, access))
         await bootstrap.prepare(registry, settings.service_ranges[0], settings.advertise_address, settings.secure_port)
-        return await _serve(settings, registry, access, failed)
+        expiry = asyncio.create_task(EventExpiry(registry).run())
+        try:
+            return await _serve(settings, registry, access, failed)
+        finally:
+            expiry.cancel()
     finally:
         store.close()
 
@@ -67,7 +75,7 @@ def _journal(settings: Config) -> Journal:
 
 def _admissions(settings: Config, access: AccessControl) -> Sequence[Admission]:
     services = ServiceAllocation(settings.service_ranges, settings.node_ports)
-    return (NamespaceLifecycle(), PodAdmission(), access, services)
+    return (NamespaceLifecycle(), PodAdmission(), access, NodeAdmission(), services)
 
 
 def _access_control(settings: Config) -> AccessControl:
@@ -87,12 +95,20 @@ def _access_control(settings: Config) -> AccessControl:
 
 async def _serve(settings: Config, registry: Registry, access: AccessControl, failed: asyncio.Event) -> int:
     metrics = CollectorRegistry()
+    metrics.register(StoreMetrics(registry.store))
     address = f"{settings.advertise_address}:{settings.secure_port}"
     documents = Documents([*KINDS, *REVIEWS], access, metrics, address, lambda: ["store"] if failed.is_set() else [])
     streaming = Streaming(registry.reader, access, _kubelet_tls(settings))
     resources = Resources(registry, REVIEWS, access, streaming)
     chain = Chain(access, resources, documents, Metrics(metrics))
-    server = web.Server(chain.handle, keepalive_timeout=_KEEP_ALIVE, handler_cancellation=True, access_log=None)
+    server = web.Server(
+        chain.handle,
+        keepalive_timeout=_KEEP_ALIVE,
+        handler_cancellation=True,
+        access_log=None,
+        max_line_size=_LINE,
+        max_field_size=_LINE,
+    )
     logging.getLogger("aiohttp.server").addFilter(without_content)
     host = None if settings.bind_address == "::" else settings.bind_address
     loop = asyncio.get_running_loop()
@@ -104,12 +120,13 @@ async def _serve(settings: Config, registry: Registry, access: AccessControl, fa
             f"--secure-port {settings.secure_port}: cannot listen on {settings.bind_address}: {error.strerror}; "
             "stop what uses the port or choose another"
         ) from None
-    log.info("serving address=%s objects=%d", address, sum(registry.store.sizes().values()))
+    log.info("serving address=%s objects=%d", address, sum(size for _, size, _ in registry.store.sizes()))
     try:
         await failed.wait()
         return 1
     finally:
         listener.close()
+        registry.store.end_watches()
         await server.shutdown(_DRAIN)
         await streaming.close()
 

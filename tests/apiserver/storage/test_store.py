@@ -76,8 +76,9 @@ async def test_history_is_pruned_on_disk_as_in_memory(tmp_path: Path, monkeypatc
         await write(store, "t0", number)
     before, oldest = state(store), store.cache("things").oldest
     store.close()
-    rows = sqlite3.connect(tmp_path / "db").execute("SELECT count(*) FROM versions").fetchone()[0]
-    assert rows <= 3 + 11
+    looking = sqlite3.connect(tmp_path / "db")
+    assert looking.execute("SELECT count(*) FROM versions").fetchone()[0] <= 3 + 11
+    looking.close()
     again = opened(tmp_path / "db")
     assert state(again) == before and again.cache("things").oldest == oldest
     with pytest.raises(TooOld):
@@ -142,3 +143,11 @@ def test_files_that_cannot_serve(tmp_path: Path) -> None:
     future.close()
     with pytest.raises(ValueError, match="made by a newer version"):
         Journal(tmp_path / "future")
+
+
+def test_a_file_has_one_server(tmp_path: Path) -> None:
+    first = Journal(tmp_path / "db")
+    with pytest.raises(ValueError, match="database is locked"):
+        Journal(tmp_path / "db")
+    first.close()
+    Journal(tmp_path / "db").close()

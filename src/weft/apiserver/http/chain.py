@@ -3,9 +3,12 @@
 import asyncio
 import logging
 import time
+from collections.abc import Iterator
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
 
 from weft.apiserver.auth import AccessControl, Unauthenticated
 from weft.apiserver.auth.access import User
@@ -16,6 +19,7 @@ from weft.apiserver.http.info import RequestInfo
 from weft.apiserver.http.router import Resources, is_long_running
 from weft.apiserver.registry import failures
 from weft.apiserver.storage.record import encode
+from weft.apiserver.storage.store import Store
 from weft.cluster.errors import ApiError
 
 log = logging.getLogger(__name__)
@@ -33,6 +37,22 @@ class Metrics:
         self.long_running = Gauge(
             "apiserver_longrunning_requests", "Watches and streams under way", ("verb",), registry=registry
         )
+
+
+class StoreMetrics(Collector):
+    """What the store holds, counted when somebody looks."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        objects = GaugeMetricFamily("apiserver_storage_objects", "Objects stored", labels=["resource"])
+        watchers = GaugeMetricFamily("apiserver_watchers", "Watches under way", labels=["resource"])
+        for resource, stored, watching in self._store.sizes():
+            objects.add_metric([resource], stored)
+            watchers.add_metric([resource], watching)
+        yield objects
+        yield watchers
 
 
 class Chain:

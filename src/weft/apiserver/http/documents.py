@@ -15,6 +15,7 @@ from weft.apiserver.http.info import RequestInfo
 from weft.apiserver.registry import failures
 from weft.apiserver.registry.kind import Kind
 
+_CHECKS = ("ping", "store")
 _HEALTH = ("/healthz", "/livez", "/readyz")
 
 
@@ -63,11 +64,14 @@ class Documents:
         return f"https://{self._address}/openid/v1/jwks"
 
     def _health(self, request: web.BaseRequest) -> web.Response:
+        name = request.path.strip("/")
         failing = self._ready()
-        if not failing:
+        if not failing and "verbose" not in request.query:
             return web.Response(text="ok")
-        lines = [f"[-]{name} failed: reason withheld" for name in failing]
-        return web.Response(status=500, text="\n".join([*lines, f"{request.path.strip('/')} check failed", ""]))
+        lines = [f"[+]{check} ok" for check in _CHECKS if check not in failing]
+        lines += [f"[-]{check} failed: reason withheld" for check in failing]
+        lines.append(f"{name} check {'failed' if failing else 'passed'}\n")
+        return web.Response(status=500 if failing else 200, text="\n".join(lines))
 
     async def _roots(self, path: str, request: web.BaseRequest) -> web.Response:
         version = discovery.accepted_version(request.headers.get("Accept", ""))

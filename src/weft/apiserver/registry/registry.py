@@ -252,6 +252,15 @@ class Registry:
             data = written.data
         return Result(202 if options.cascades_explicitly else 200, self.shown(kind, data))
 
+    def expire(self, resource: Resource, key: str, rv: int) -> bool:
+        """Removes an object that has not been written since revision `rv`, without anybody waiting for it."""
+        kind = self.kinds[resource]
+        record = self.store.head(storage_name(kind), key)
+        if record is None or record.rv != rv or self.store.failed:
+            return False
+        self._remove(kind, key, record.object())
+        return True
+
     def _end_namespace(self, old: Object) -> deletion.Outcome:
         marked = "deletionTimestamp" in old["metadata"]
         old["metadata"].setdefault("deletionTimestamp", metadata.stamp(self._now()))

@@ -50,8 +50,13 @@ class Journal:
         self._thread: threading.Thread | None = None
         try:
             self._db = sqlite3.connect(
-                path or ":memory:", isolation_level=None, check_same_thread=False, cached_statements=_GROUP * 2
+                path or ":memory:",
+                isolation_level=None,
+                check_same_thread=False,
+                cached_statements=_GROUP * 2,
+                timeout=2,
             )
+            self._db.execute("PRAGMA locking_mode = EXCLUSIVE")  # two servers on one file would give revisions twice
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = FULL")
             self._db.execute("PRAGMA wal_autocheckpoint = 4000")

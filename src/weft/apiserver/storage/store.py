@@ -67,8 +67,10 @@ class Store:
     def cache(self, resource: str) -> ResourceCache:
         return self._caches[resource]
 
-    def sizes(self) -> dict[str, int]:
-        return {name: len(cache.records) for name, cache in self._caches.items()}
+    def sizes(self) -> Iterator[tuple[str, int, int]]:
+        """(resource, objects, watchers)"""
+        for name, cache in self._caches.items():
+            yield name, len(cache.records), len(cache.watchers)
 
     def read(self, resource: str, key: str) -> Record | None:
         """The published version."""
@@ -158,6 +160,12 @@ class Store:
             except TimeoutError:
                 return False
         return True
+
+    def end_watches(self) -> None:
+        """Before the server stops: its clients go on elsewhere, or here when it is back."""
+        for cache in self._caches.values():
+            for watcher in cache.watchers:
+                watcher.end()
 
     def close(self) -> None:
         """Flushes what is under way."""

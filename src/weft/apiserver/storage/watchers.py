@@ -36,10 +36,14 @@ class Watcher:
         if type is None:
             return
         if len(self.pending) >= BACKLOG:
-            self.dropped = True
-            self.pending.clear()
+            self.end()
         else:
             self.pending.append((type, change))
+            self.wake.set()
+
+    def end(self) -> None:
+        self.dropped = True
+        self.pending.clear()
         self.wake.set()
 
 
