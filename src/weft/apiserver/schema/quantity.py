@@ -36,6 +36,7 @@ def canonical_quantity(text: str) -> str:
     return _decimal(value, exponent_form=form == "exponent")
 
 
+@lru_cache(maxsize=4096)
 def _parse(text: str) -> tuple[Decimal, str]:
     found = _SHAPE.fullmatch(text)
     if not found or not (found[2] or found[3]):
