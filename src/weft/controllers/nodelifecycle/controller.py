@@ -31,6 +31,7 @@ class NodeLifecycleController:
         self._queue = WorkQueue(self._sync, name="nodelifecycle", workers=4)
         self._signs: dict[str, Signs] = {}
         self._was_ready: dict[str, bool] = {}
+        self._blind = False
 
     async def run(self) -> None:
         await self._context.synced(self._nodes, self._leases, self._pods)
@@ -68,12 +69,29 @@ class NodeLifecycleController:
         lease = self._leases.get(_LEASES_IN, name)
         signs = self._signs[name] = plan.signs(self._signs.get(name), node, lease, now)
         try:
-            if now > signs.at + plan.grace(node, self._context.options.node_monitor_grace):
+            silent = now > signs.at + plan.grace(node, self._context.options.node_monitor_grace)
+            if silent and not await self._was_blind(name, now):
                 node = await self._silence(node, now)
             node = await self._taint(node, now)
         except NotFound:
             return
         await self._note_readiness(name, node)
+
+    async def _was_blind(self, name: str, now: float) -> bool:
+        """Whether it was we who heard nothing: then every node gets its time anew, once the server answers again."""
+        try:
+            await self._context.cluster.get(LEASES, name, _LEASES_IN, as_=dict)
+        except NotFound:
+            pass
+        except ApiError:
+            self._blind = True
+            raise
+        if self._blind:
+            self._blind = False
+            for signs in self._signs.values():
+                signs.at = now
+            return True
+        return False
 
     async def _silence(self, node: Object, now: float) -> Object:
         conditions = plan.silenced(node, now)
