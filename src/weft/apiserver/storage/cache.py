@@ -41,6 +41,8 @@ class ResourceCache:
         self.watchers = Watchers(index)
         self._keys: list[str] = []
         self._weight = 0
+        self._by_field: dict[str, dict[str, set[str]]] = {}
+        """Field label → value → keys, for fields that lists have asked for: a kubelet lists the pods of its node."""
 
     def load(self, record: Record) -> None:
         """At the start: a version from before the ring. Call `sort()` after the last."""
@@ -58,11 +60,18 @@ class ResourceCache:
 
     def _move(self, change: Change) -> None:
         key = change.key
+        old = self.records.get(key)
+        for field, keys in self._by_field.items():
+            if old is not None:
+                _drop(keys, self.index.value(old, field), key)
+            if change.record is not None:
+                keys.setdefault(self.index.value(change.record, field), set()).add(key)
         if change.record is None:
-            if self.records.pop(key, None) is not None:
+            if old is not None:
+                del self.records[key]
                 del self._keys[bisect_left(self._keys, key)]
         else:
-            if key not in self.records:
+            if old is None:
                 insort(self._keys, key)
             self.records[key] = change.record
 
@@ -88,7 +97,7 @@ class ResourceCache:
         Raises TooOld.
         """
         undone = self._undo(rv) if rv is not None else {}
-        keys = self._range(filter.namespace, start, undone)
+        keys = self._range(filter, start, undone)
         found: list[Record] = []
         selects = filter.selects
         for position, key in enumerate(keys):
@@ -111,14 +120,30 @@ class ResourceCache:
             undone[change.key] = change.previous
         return undone
 
-    def _range(self, namespace: str, start: str, undone: dict[str, Record | None]) -> list[str]:
-        keys = self._keys
+    def _range(self, filter: Filter, start: str, undone: dict[str, Record | None]) -> list[str]:
+        """Keys in order, from `start` on, that can match."""
+        namespace = filter.namespace
+        indexed = self._indexed(filter)
+        keys = self._keys if indexed is None else sorted(indexed)
         first = f"{namespace}/" if namespace else ""
         if undone:
             keys = sorted({*keys, *undone})
         begin = bisect_left(keys, max(first, start)) if first or start else 0
         end = bisect_left(keys, f"{namespace}0") if namespace else len(keys)  # "0" follows "/"
         return keys[begin:end] if begin or end != len(keys) else keys
+
+    def _indexed(self, filter: Filter) -> set[str] | None:
+        """The keys that the filter's first exact field leaves, None where it has none."""
+        for requirement in filter.fields.requirements:
+            if not requirement.equal or requirement.field == "metadata.namespace":
+                continue
+            keys = self._by_field.get(requirement.field)
+            if keys is None:
+                keys = self._by_field[requirement.field] = {}
+                for key, record in self.records.items():
+                    keys.setdefault(self.index.value(record, requirement.field), set()).add(key)
+            return keys.get(requirement.value, set())
+        return None
 
     def changes_after(self, rv: int) -> list[Change]:
         """Raises TooOld."""
@@ -139,3 +164,11 @@ class ResourceCache:
             watcher.offer(change, self.index)
         self.watchers.add(watcher)
         return watcher
+
+
+def _drop(keys: dict[str, set[str]], value: str, key: str) -> None:
+    found = keys.get(value)
+    if found is not None:
+        found.discard(key)
+        if not found:
+            del keys[value]
