@@ -113,7 +113,9 @@ async def test_an_agent_that_is_killed_finds_its_pods_again(harness: Harness) ->
 
 async def test_a_container_whose_process_dies_comes_back(harness: Harness) -> None:
     await harness.run(pod("dies", container("main", "sh", "-c", "trap 'exit 1' TERM; sleep 1000 & wait")))
-    await harness.output("dies", "kill", "-TERM", "1")
+    worker = harness.kubelet.agent.find("default", "dies")
+    assert worker is not None
+    await harness.kubelet.node.runtime.exec_sync(worker.record.containers[0].id, ("kill", "-TERM", "1"), 5)
     found = await harness.wait("dies", lambda o: state(o)["restartCount"] == 1 and state(o)["ready"])
     assert state(found)["lastState"]["terminated"]["exitCode"] == 1
 

@@ -10,6 +10,7 @@ Registers the Node and keeps its status and Lease, starts and ends pods, probes 
 import argparse
 import asyncio
 import logging
+from dataclasses import replace
 
 from weft.cluster.events import EventRecorder, reference
 from weft.cluster.objects.container import Container
@@ -26,7 +27,7 @@ from weft.kubelet.config import Config
 from weft.kubelet.cri.client import Runtime
 from weft.kubelet.env.fields import Placement
 from weft.kubelet.logs.rotate import rotate_for_ever
-from weft.kubelet.node.facts import machine_facts
+from weft.kubelet.node.facts import address_towards, machine_facts
 from weft.kubelet.node.reporter import NodeReporter
 from weft.kubelet.node.status import memory_bytes, resources
 from weft.kubelet.pods.identity import field_path
@@ -45,7 +46,10 @@ _log = logging.getLogger(__name__)
 
 async def run(args: argparse.Namespace) -> int:
     config = flags.from_arguments(args)
-    async with HttpCluster(load(config.kubeconfig), f"weft-kubelet/{config.node_name}") as cluster:
+    access = load(config.kubeconfig)
+    if not config.node_addresses:
+        config = replace(config, node_addresses=(address_towards(access.server),))
+    async with HttpCluster(access, f"weft-kubelet/{config.node_name}") as cluster:
         await serve(config, cluster)
     return 0
 

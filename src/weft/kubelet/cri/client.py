@@ -8,6 +8,9 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import grpc.aio
+from cri_api.v1 import api_pb2, api_pb2_grpc
+
 from weft.kubelet.cri import model
 from weft.kubelet.cri.model import ContainerRecord, ExecResult, ImageFacts, PodKey, PodRecord, RuntimeFault, Sandbox
 
@@ -17,6 +20,14 @@ Message = dict[str, Any]
 _CODES = {"deadline_exceeded": "DeadlineExceeded", "not_found": "NotFound", "already_exists": "AlreadyExists"}
 _PHASES: tuple[model.ContainerPhase, ...] = ("created", "running", "exited", "unknown")
 _CALL_SECONDS = 120.0
+_CHANNEL_OPTIONS = (
+    ("grpc.max_receive_message_length", 16 << 20),
+    ("grpc.enable_http_proxy", 0),
+    # gRPC's own patience with a daemon that restarts grows to two minutes.
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1000),
+)
 _PULL_SECONDS = 3600.0
 
 
@@ -34,11 +45,7 @@ class Runtime:
     def channel(self) -> Any:
         """The gRPC channel; other services of the same daemon may use it."""
         if self._channel is None:
-            import grpc.aio
-            from cri_api.v1 import api_pb2_grpc
-
-            limits = [("grpc.max_receive_message_length", 16 << 20), ("grpc.enable_http_proxy", 0)]
-            self._channel = grpc.aio.insecure_channel(self._endpoint, options=limits)
+            self._channel = grpc.aio.insecure_channel(self._endpoint, options=_CHANNEL_OPTIONS)
             self._runtime = api_pb2_grpc.RuntimeServiceStub(self._channel)
             self._images = api_pb2_grpc.ImageServiceStub(self._channel)
         return self._channel
@@ -52,9 +59,6 @@ class Runtime:
         self, method: str, request: Message, *, timeout: float = _CALL_SECONDS, images: bool = False
     ) -> Any:
         """One exchange. Raises RuntimeFault, also where the daemon cannot be reached (code Unavailable)."""
-        import grpc
-        from cri_api.v1 import api_pb2
-
         self.channel()
         stub = getattr(self._images if images else self._runtime, method)
         try:

@@ -3,8 +3,10 @@
 import os
 import platform
 import shutil
+import socket
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "ppc64le": "ppc64le", "s390x": "s390x"}
 
@@ -34,6 +36,18 @@ def machine_facts(root: Path) -> MachineFacts:
         machine_id=_read("/etc/machine-id"),
         boot_id=_read("/proc/sys/kernel/random/boot_id"),
     )
+
+
+def address_towards(server: str) -> str:
+    """This machine's address on the way to `server` (a URL). Raises ValueError where there is no way."""
+    parts = urlsplit(server)
+    try:
+        found = socket.getaddrinfo(parts.hostname, parts.port or 443, type=socket.SOCK_DGRAM)[0]
+        with socket.socket(found[0], socket.SOCK_DGRAM) as probe:
+            probe.connect(found[4])  # a datagram socket sends nothing when it is connected
+            return str(probe.getsockname()[0])
+    except OSError as error:
+        raise ValueError(f"--node-ip: must be given, there is no way to {server}: {error.strerror}") from None
 
 
 def _read(path: str) -> str:

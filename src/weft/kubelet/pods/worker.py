@@ -14,23 +14,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from weft.cluster.errors import ApiError, NotFound
 from weft.cluster.objects.pod import Pod, PodStatus
 from weft.cluster.objects.resource import PODS
-from weft.kubelet.cri import model
-from weft.kubelet.cri.model import ContainerRecord, ImageFacts, PodRecord, RuntimeFault
-from weft.kubelet.logs.last_words import last_words
+from weft.kubelet.cri.model import ImageFacts, PodRecord, RuntimeFault
+from weft.kubelet.pods.book import PodBook
 from weft.kubelet.pods.decide import Decision, Waiting, backoff_key, decide
 from weft.kubelet.pods.ender import Ender, grace_period
 from weft.kubelet.pods.identity import containers_of, pod_key
 from weft.kubelet.pods.images import StartError
 from weft.kubelet.pods.services import NodeServices
 from weft.kubelet.pods.starter import Starter
-from weft.kubelet.status.compose import compose
-from weft.kubelet.status.conditions import OWNED
-from weft.kubelet.status.containers import View, rfc3339
 from weft.kubelet.volumes.payload import VolumeError
 
 _RESYNC = 60.0
@@ -43,34 +37,40 @@ class _Later(Exception):
 
 class PodWorker:
     def __init__(self, node: NodeServices, pod: Pod, on_gone: Callable[[str], None]) -> None:
-        self.pod = pod
-        self.record = PodRecord()
-        """What the runtime held when the worker last looked."""
         self.over = False
-        """Nothing of the pod runs any more, nor ever will."""
+        """Nothing of the pod runs any more, nor ever will, and what it needed is gone."""
+        self._book = PodBook(node, pod)
         self._node = node
         self._starter, self._ender = Starter(node), Ender(node)
         self._on_gone = on_gone
-        self._status = pod.status
-        self._waiting: dict[str, Waiting] = {}
         self._wake = asyncio.Event()
         self._removed = False
-        self._end_reason: tuple[str, str] | None = None
+        self._finished = False
         self._failures = 0
         self._wake_at: float | None = None
+        self._held: dict[str, float] = {}
         self._volumes: dict[str, Path] = {}
         self._refresh_at = 0.0
         self._action: asyncio.Task[None] | None = None
         self._action_ends = False
 
     @property
+    def pod(self) -> Pod:
+        return self._book.pod
+
+    @property
     def uid(self) -> str:
-        return self.pod.metadata.uid
+        return self._book.uid
+
+    @property
+    def record(self) -> PodRecord:
+        """What the runtime held when the worker last looked."""
+        return self._book.record
 
     @property
     def told(self) -> PodStatus:
         """The status that was told last."""
-        return self._status
+        return self._book.told
 
     @property
     def busy(self) -> bool:
@@ -79,17 +79,22 @@ class PodWorker:
 
     def waits(self, container: str) -> str:
         """Why the container waits to be started; "" where it does not."""
-        waiting = self._waiting.get(container)
+        waiting = self._book.waiting.get(container)
         return waiting.reason if waiting else ""
 
     @property
     def _ending(self) -> bool:
-        return self.pod.is_deleting or self._removed or self._end_reason is not None or self.pod.is_terminal
+        gone = self.pod.is_deleting or self._removed
+        return gone or self._finished or self._book.failed is not None or self.pod.is_terminal
 
     def update(self, pod: Pod) -> None:
         """The API server has a newer version of the pod."""
-        before = grace_period(self.pod)
-        self.pod = pod
+        before, old = grace_period(self.pod), self.pod
+        self._book.pod = pod
+        if pod.metadata.generation != old.metadata.generation:
+            self._held.clear()
+        if (pod.metadata.labels, pod.metadata.annotations) != (old.metadata.labels, old.metadata.annotations):
+            self._refresh_at = 0.0
         shorter = self._ending and self._action_ends and grace_period(pod) < before
         if self._action is not None and (shorter or (self._ending and not self._action_ends)):
             self._action.cancel()
@@ -148,51 +153,8 @@ class PodWorker:
             self._wake_at = time.time() + min(0.25 * 2**self._failures, 30.0)
             _log.exception("pod %s", self.pod.metadata.key)
 
-    async def _look(self) -> None:
-        record = await self._node.runtime.pod(self.uid)
-        containers = tuple(self._with_last_words(item) for item in record.containers)
-        self.record = dataclasses.replace(record, containers=containers)
-        known = {container.name: container for container in containers_of(self.pod)}
-        running = {
-            item.id: (known[item.name], item) for item in containers if item.name in known and item.phase == "running"
-        }
-        sandbox = self.record.sandbox
-        addresses = (
-            self._node.config.node_addresses if self.pod.spec.host_network else sandbox.addresses if sandbox else ()
-        )
-        if addresses or not running:
-            self._node.prober.watch(self.pod_with_status(), running, addresses[0] if addresses else "")
-
-    def _with_last_words(self, record: ContainerRecord) -> ContainerRecord:
-        if record.phase != "exited" or record.message:
-            return record
-        path = self._node.own_directory(self.uid) / "containers" / record.name / str(record.attempt)
-        fall_back = record.annotations.get(model.TERMINATION_POLICY) == "FallbackToLogsOnError"
-        words = last_words(path, Path(record.log_path) if fall_back and record.exit_code else None)
-        return dataclasses.replace(record, message=words) if words else record
-
-    def pod_with_status(self) -> Pod:
-        """The pod as the API server has it, with the status that this worker told last."""
-        foreign = tuple(c for c in self.pod.status.conditions or () if c.type not in OWNED)
-        own = tuple(c for c in self._status.conditions or () if c.type in OWNED)
-        status = msgspec.structs.replace(self._status, conditions=own + foreign)
-        return msgspec.structs.replace(self.pod, status=status)
-
-    def _tell_status(self) -> None:
-        view = View(self.pod_with_status(), self.record, self._waiting, self._node.prober.health(self.uid))
-        now = rfc3339(time.time()) or ""
-        status = compose(view, self._node.config.node_addresses, now, over=self.over or self._ending)
-        if self._end_reason is not None:
-            reason, message = self._end_reason
-            status = msgspec.structs.replace(status, phase="Failed", reason=reason, message=message)
-        self._publish(status)
-
-    def _publish(self, status: PodStatus) -> None:
-        self._status = status
-        self._node.statuses.publish(self.pod, status)
-
     async def _sync(self) -> None:
-        await self._look()
+        await self._book.look()
         if self._past_deadline():
             return
         decision = decide(
@@ -206,16 +168,32 @@ class PodWorker:
         if decision.kill_pod:
             await self._finish()
             return
+        decision = self._without_held(decision)
         self._note_waiting(decision)
-        self._tell_status()
+        self._tell()
         if decision.kill or decision.start or decision.sandbox_attempt is not None:
             await self._carry_out(decision)
             await self._ender.prune(self.record.containers)
         else:
             await self._refresh_volumes()
 
+    def _tell(self) -> None:
+        self._book.tell(over=self._ending)
+
+    def _without_held(self, decision: Decision) -> Decision:
+        """Leaves out what could not be started a moment ago, until its time comes."""
+        now = time.time()
+        self._held = {name: until for name, until in self._held.items() if until > now}
+        if decision.sandbox_attempt is not None:
+            return decision
+        for start in decision.start:
+            if until := self._held.get(start.container.name):
+                self._wake_at = min(until, self._wake_at or until)
+        starts = tuple(start for start in decision.start if start.container.name not in self._held)
+        return dataclasses.replace(decision, start=starts)
+
     def _past_deadline(self) -> bool:
-        seconds, began = self.pod.spec.active_deadline_seconds, self._status.start_time
+        seconds, began = self.pod.spec.active_deadline_seconds, self.told.start_time
         if seconds is None or began is None:
             return False
         until = datetime.fromisoformat(began).timestamp() + seconds
@@ -223,7 +201,7 @@ class PodWorker:
             self._wake_at = min(until, self._wake_at or until)
             return False
         message = "Pod was active on the node longer than the specified deadline"
-        self._end_reason = ("DeadlineExceeded", message)
+        self._book.failed = ("DeadlineExceeded", message)
         self._node.tell(self.pod, None, "Normal", "DeadlineExceeded", message)
         self._wake.set()
         return True
@@ -231,15 +209,15 @@ class PodWorker:
     def _note_waiting(self, decision: Decision) -> None:
         """Containers in back-off; reasons of containers that are being started stay until it is known better."""
         for name, waiting in decision.waiting.items():
-            if self._waiting.get(name) != waiting:
+            if self._book.waiting.get(name) != waiting:
                 container = next(c for c in containers_of(self.pod) if c.name == name)
                 text = f"Back-off restarting failed container {name} in pod {pod_key(self.pod)}"
                 self._node.tell(self.pod, container, "Warning", "BackOff", text)
-        starting = {start.container.name for start in decision.start}
-        kept = {name: waiting for name, waiting in self._waiting.items() if name in starting}
-        self._waiting = {**kept, **decision.waiting}
+        starting = {start.container.name for start in decision.start} | self._held.keys()
+        kept = {name: waiting for name, waiting in self._book.waiting.items() if name in starting}
+        self._book.waiting = {**kept, **decision.waiting}
         if decision.wake_at is not None:
-            self._wake_at = decision.wake_at
+            self._wake_at = min(decision.wake_at, self._wake_at or decision.wake_at)
 
     async def _carry_out(self, decision: Decision) -> None:
         pod, node = self.pod, self._node
@@ -256,24 +234,28 @@ class PodWorker:
             message = self._starter.sandbox_message(pod, attempt)
         except StartError as error:
             raise self._complaint("FailedCreatePodSandBox", f"Failed to create pod sandbox: {error}") from None
+        make_sandbox = decision.sandbox_attempt is not None
+        if make_sandbox and self._failures:  # only where all goes well the image may come at the same time
+            await self._make_sandbox(message)
+            make_sandbox = False
         images = {
             start.container.name: asyncio.ensure_future(node.images.ensure(pod, start.container, message))
             for start in decision.start
         }
         try:
-            if decision.sandbox_attempt is not None:
+            if make_sandbox:
                 await self._make_sandbox(message)
                 if not all(image.done() for image in images.values()):
-                    self._tell_status()
+                    self._tell()
             await self._start_containers(decision, message, images)
         finally:
             for image in images.values():
                 image.cancel()
             await asyncio.gather(*images.values(), return_exceptions=True)
-        await self._look()
-        self._tell_status()
-        if decision.kill or any(container.startup_probe is None for container in pod.spec.init_containers or ()):
-            self._wake.set()
+        await self._book.look()
+        self._tell()
+        if decision.kill or any(start.container.is_sidecar for start in decision.start):
+            self._wake.set()  # what comes next need not wait for an event
 
     async def _renew_sandbox(self) -> None:
         if self.record.sandboxes:
@@ -290,7 +272,7 @@ class PodWorker:
 
     async def _mount(self) -> None:
         try:
-            self._volumes = await self._node.volumes.setup(self.pod_with_status())
+            self._volumes = await self._node.volumes.setup(self._book.with_status())
         except VolumeError as error:
             raise self._complaint("FailedMount", str(error)) from None
         self._refresh_at = time.time() + self._node.config.sync_seconds
@@ -301,7 +283,7 @@ class PodWorker:
         except RuntimeFault as fault:
             text = f"Failed to create pod sandbox: {fault}"
             raise self._complaint("FailedCreatePodSandBox", text) from None
-        self.record = await self._node.runtime.pod(self.uid)
+        await self._book.look()
 
     def _complaint(self, reason: str, message: str) -> _Later:
         self._node.tell(self.pod, None, "Warning", reason, message)
@@ -319,7 +301,7 @@ class PodWorker:
                 self._node.backoff.next(backoff_key(self.pod, start.container), start.failed_at, time.time())
             try:
                 await self._starter.start(self.pod, start, self.record, sandbox, message, self._volumes, images[name])
-                self._waiting.pop(name, None)
+                self._book.waiting.pop(name, None)
             except StartError as error:
                 self._blame(name, error)
 
@@ -327,12 +309,13 @@ class PodWorker:
         if error.reason in ("ErrImagePull", "ErrImageNeverPull", "InvalidImageName", "ImagePullBackOff"):
             container = next(c for c in containers_of(self.pod) if c.name == name)
             self._node.tell(self.pod, container, "Warning", "Failed", f"Error: {error.reason}")
-        self._waiting[name] = Waiting(error.reason, error.message)
+        self._book.waiting[name] = Waiting(error.reason, error.message)
         again = time.time() + 10.0
         if error.reason == "ErrImagePull":
             again = time.time() + 1.0  # the next round finds it in back-off, and says so
         elif error.until:
             again = error.until
+        self._held[name] = again
         self._wake_at = min(again, self._wake_at or again)
 
     async def _refresh_volumes(self) -> None:
@@ -345,25 +328,24 @@ class PodWorker:
 
     async def _finish(self) -> None:
         """All containers have done what they were made for, or failed for good."""
-        self._waiting.clear()
-        self.over = True
+        self._finished = self._action_ends = True
         await self._end()
 
     async def _end(self) -> None:
         """Ends what runs; the last status says how it went."""
-        if self.over and not self.record.running() and not any(s.ready for s in self.record.sandboxes):
+        if self.over:
             return
-        await self._look()
+        await self._book.look()
         self._node.prober.stop_killing_probes(self.uid)
-        self._tell_status()
-        await self._ender.kill_pod(self.pod_with_status(), self.record, grace_period(self.pod))
-        await self._look()
+        self._tell()
+        await self._ender.kill_pod(self._book.with_status(), self.record, grace_period(self.pod))
+        await self._book.look()
         self._node.prober.forget(self.uid)
-        self.over = True
-        self._waiting.clear()
-        self._tell_status()
+        self._book.waiting.clear()
+        self._tell()
         await self._ender.remove_files(self.uid)
         await self._ender.remove_cgroup(self.uid)
+        self.over = True
 
     async def _confirm(self) -> bool:
         """Lets the API server forget the pod, then removes what the runtime remembers. False: try again."""

@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
+import grpc.aio
 from yarl import URL
 
 from weft.cluster.objects.container import Container, GRPCAction, HTTPGetAction, Probe, TCPSocketAction
@@ -106,8 +107,6 @@ async def _exec(runtime: Runtime, container_id: str, command: tuple[str, ...], t
 
 async def _grpc(action: GRPCAction, address: str, timeout: float) -> Outcome:
     """grpc.health.v1.Health/Check: HealthCheckRequest 1 service; HealthCheckResponse 1 status, 1 is SERVING."""
-    import grpc.aio
-
     shown = f"[{address}]" if ":" in address else address
     service = (action.service or "").encode()
     request = b"\x0a" + bytes([len(service)]) + service if service else b""
