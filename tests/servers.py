@@ -1,18 +1,21 @@
 """API servers for tests: Weft's own as a process of its own, beside the real one of `tests.peers`."""
 
-import os
+import shutil
+import ssl
 import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.peers import free_port, kube_apiserver, process
+from tests.peers import free_port, kube_apiserver, peer, process
 
-from weft.lab.pki import IDENTITIES, ensure, kubeconfig
+from weft.lab.pki import IDENTITIES, Pki, ensure, kubeconfig
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ def weft_apiserver(*flags: str) -> Iterator[Server]:
         for name in IDENTITIES:
             identities[name] = home / name
             identities[name].write_bytes(kubeconfig(url, pki, pki.clients[name], cluster="weft", user=name))
-        _until_ready(running, identities["admin"], home / "log")
+        _until_ready(running, url, pki, home / "log")
         yield Server(identities["admin"], identities)
 
 
@@ -60,11 +63,19 @@ def real_apiserver(*flags: str) -> Iterator[Server]:
         yield Server(admin, {"admin": admin, "controllers": admin, **identities})
 
 
-def _until_ready(running: "subprocess.Popen[bytes]", kubeconfig_file: Path, log: Path, timeout: float = 30) -> None:
+def _until_ready(running: "subprocess.Popen[bytes]", url: str, pki: Pki, log: Path, timeout: float = 30) -> None:
+    admin = ssl.create_default_context(cafile=str(pki.ca_certificate))
+    admin.load_cert_chain(pki.clients["admin"].certificate, pki.clients["admin"].key)
     until = time.monotonic() + timeout
-    command = ["kubectl", f"--kubeconfig={kubeconfig_file}", "get", "--raw", "/readyz"]
     while time.monotonic() < until and running.poll() is None:
-        if subprocess.run(command, capture_output=True, env={**os.environ, "HOME": "/nonexistent"}).returncode == 0:
-            return
-        time.sleep(0.1)
+        try:
+            with urllib.request.urlopen(f"{url}/readyz", context=admin, timeout=5):
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.05)
     raise RuntimeError(f"weft apiserver did not become ready:\n{log.read_text(errors='replace')[-3000:]}")
+
+
+def kubectl_program() -> str:
+    """The machine's own kubectl, or the peers'."""
+    return shutil.which("kubectl") or str(peer("kubectl"))

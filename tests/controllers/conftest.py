@@ -41,6 +41,7 @@ async def clients(server: Server) -> AsyncIterator[tuple[HttpCluster, HttpCluste
     """(the administrator's, the controllers' own)"""
     async with HttpCluster(load(server.admin)) as admin, HttpCluster(load(server.identities["controllers"])) as own:
         yield admin, own
+    await asyncio.sleep(0.05)  # let TLS connections take their leave, or they warn as they are collected
 
 
 def context_for(cluster: Cluster, options: Options | None = None) -> Context:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.controllers.conftest import clients, context_for, eventually, managed
-from tests.servers import Server
+from tests.servers import Server, kubectl_program
 
 from weft.cluster.objects.resource import DEPLOYMENTS, PODS, REPLICA_SETS
 from weft.cluster.real import HttpCluster
@@ -32,7 +32,7 @@ def deployment(name: str, namespace: str, count: int, image: str = "web:1") -> d
 
 
 async def kubectl(kubeconfig: Path, *args: str) -> str:
-    command = ["kubectl", f"--kubeconfig={kubeconfig}", *args]
+    command = [kubectl_program(), f"--kubeconfig={kubeconfig}", *args]
     done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -106,3 +106,37 @@ async def test_a_killed_pod_is_replaced_and_no_pod_is_made_twice(server: Server)
             await eventually(replaced)
             await asyncio.sleep(0.3)
             assert await replaced()
+
+
+async def test_pause_resume_restart_and_recreate(server: Server) -> None:
+    async with clients(server) as (cluster, own):
+        await kubectl(server.admin, "create", "namespace", "pauses")
+        context = context_for(own)
+        async with managed(context, "deployment-controller", "replicaset-controller", "serviceaccount-controller"):
+            kubelet = asyncio.create_task(play_kubelet(cluster, "pauses"))
+            status = ["rollout", "status", "deployment/web", "-n", "pauses", "--timeout=30s"]
+            await asyncio.sleep(0.5)
+            await cluster.create(DEPLOYMENTS, deployment("web", "pauses", 2), "pauses")
+            await kubectl(server.admin, *status)
+            await kubectl(server.admin, "rollout", "pause", "deployment/web", "-n", "pauses")
+            await kubectl(server.admin, "set", "image", "deployment/web", "web=web:2", "-n", "pauses")
+            await kubectl(server.admin, "scale", "deployment/web", "--replicas=3", "-n", "pauses")
+
+            async def scaled_but_not_rolled() -> bool:
+                pods = (await cluster.list(PODS, "pauses", as_=dict)).items
+                return [pod["spec"]["containers"][0]["image"] for pod in pods] == ["web:1"] * 3
+
+            await eventually(scaled_but_not_rolled)
+            await kubectl(server.admin, "rollout", "resume", "deployment/web", "-n", "pauses")
+            assert "successfully rolled out" in await kubectl(server.admin, *status)
+            await kubectl(server.admin, "rollout", "restart", "deployment/web", "-n", "pauses")
+            assert "successfully rolled out" in await kubectl(server.admin, *status)
+            found = await cluster.get(DEPLOYMENTS, "web", "pauses", as_=dict)
+            assert found["metadata"]["annotations"]["deployment.kubernetes.io/revision"] == "3"
+            recreate = {"spec": {"strategy": {"type": "Recreate", "rollingUpdate": None}}}
+            await cluster.patch(DEPLOYMENTS, "web", recreate, "pauses")
+            await kubectl(server.admin, "set", "image", "deployment/web", "web=web:3", "-n", "pauses")
+            assert "successfully rolled out" in await kubectl(server.admin, *status)
+            sets = (await cluster.list(REPLICA_SETS, "pauses", as_=dict)).items
+            assert sorted(each["spec"]["replicas"] for each in sets) == [0, 0, 0, 3]
+            kubelet.cancel()
