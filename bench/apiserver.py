@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -182,8 +183,6 @@ async def watch_latency(client: Client) -> dict[str, float]:
 
 async def measure(port: int, pki: Pki, connections: int, seconds: float) -> dict[str, Any]:
     client = Client(port, pki)
-    first = await client.connect()
-    await until_ready(first, client)
     namespace = {"kind": "Namespace", "apiVersion": "v1", "metadata": {"name": "bench"}}
     first = await client.connect()
     await first.call("POST", "/api/v1/namespaces", json.dumps(namespace).encode())
@@ -219,18 +218,6 @@ async def measure(port: int, pki: Pki, connections: int, seconds: float) -> dict
     return found
 
 
-async def until_ready(connection: Connection, client: Client) -> None:
-    for _ in range(300):
-        try:
-            code, _ = await connection.call("GET", "/readyz")
-            if code == 200:
-                return
-        except ConnectionError:
-            connection = await client.connect()
-        await asyncio.sleep(0.1)
-    raise RuntimeError("the server does not become ready")
-
-
 def pss(*pids: int) -> int:
     """MB."""
     total = 0
@@ -256,15 +243,17 @@ def running(log: Path, *argv: str) -> Iterator[subprocess.Popen[bytes]]:
             started.wait()
 
 
-def wait_for_port(process: subprocess.Popen[bytes], port: int, log: Path) -> float:
+def wait_until_ready(process: subprocess.Popen[bytes], port: int, pki: Pki, log: Path) -> float:
+    """Seconds from now until /readyz says ok."""
+    tls = ssl.create_default_context(cafile=pki.ca_certificate)
+    tls.load_cert_chain(pki.clients["admin"].certificate, pki.clients["admin"].key)
     begun = time.perf_counter()
-    while time.perf_counter() - begun < 60:
-        if process.poll() is not None:
-            break
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
+    while time.perf_counter() - begun < 120 and process.poll() is None:
+        try:
+            with urllib.request.urlopen(f"https://127.0.0.1:{port}/readyz", context=tls, timeout=5):
                 return time.perf_counter() - begun
-        time.sleep(0.02)
+        except OSError:
+            time.sleep(0.05)
     raise RuntimeError(log.read_text()[-2000:])
 
 
@@ -286,7 +275,7 @@ def weft(home: Path, pki: Pki, connections: int, seconds: float) -> dict[str, An
     port = free_port()
     argv = [sys.executable, "-m", "weft.apiserver", *common(pki, port), f"--data={home / 'store.db'}"]
     with running(home / "weft.log", *argv) as server:
-        ready = wait_for_port(server, port, home / "weft.log")
+        ready = wait_until_ready(server, port, pki, home / "weft.log")
         found = asyncio.run(measure(port, pki, connections, seconds))
         return {"ready_s": round(ready, 2), **found, "memory_mb": pss(server.pid)}
 
@@ -315,7 +304,7 @@ def peer(home: Path, pki: Pki, connections: int, seconds: float) -> dict[str, An
         running(home / "etcd.log", *etcd) as store,
         running(home / "peer.log", str(PEERS / "kube-apiserver"), *common(pki, port), *flags) as server,
     ):
-        ready = wait_for_port(server, port, home / "peer.log")
+        ready = wait_until_ready(server, port, pki, home / "peer.log")
         found = asyncio.run(measure(port, pki, connections, seconds))
         return {"ready_s": round(ready, 2), **found, "memory_mb": pss(server.pid, store.pid)}
 

@@ -1,8 +1,9 @@
 """The store on disk: an append-only table of versions in SQLite, written by one thread that commits in groups.
 
-While one transaction is on its way to the disk, the writes that arrive meanwhile collect for the next: the more
-writers, the larger the group, and the cost of the flush is shared. A write is acknowledged after its flush
-(WAL, synchronous=FULL). A failed transaction ends the process: what is in memory is then ahead of the disk.
+While one transaction is on its way to the disk, the writes that arrive meanwhile collect for the next (in
+`store.Store`): the more writers, the larger the group, and the cost of the flush is shared. A write is acknowledged
+after its flush (WAL, synchronous=FULL). A failed
+transaction ends the process: what is in memory is then ahead of the disk.
 
 Superseded versions stay until the ring of changes in memory forgets them (`prune`), so that a restarted server
 replays recent history to those who watch.
@@ -20,8 +21,9 @@ CREATE TABLE IF NOT EXISTS versions (rv INTEGER PRIMARY KEY, resource TEXT NOT N
 CREATE TABLE IF NOT EXISTS compacted (resource TEXT PRIMARY KEY, rv INTEGER NOT NULL) WITHOUT ROWID;
 PRAGMA user_version = 1;
 """
-_GROUP = 128
-"""Rows in one INSERT. One statement is one transaction and one hand-over of Python's interpreter lock."""
+_ROWS = 128
+"""In one INSERT. A group of up to so many is one statement: one transaction, and one hand-over of Python's interpreter
+lock to the thread and back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +48,14 @@ class Journal:
     def __init__(self, path: Path | None) -> None:
         """`path` None keeps everything in memory. Raises ValueError where the file cannot serve."""
         self._path = path
-        self._queue: SimpleQueue[Row | _Prune | None] = SimpleQueue()
+        self._queue: SimpleQueue[Sequence[Row] | _Prune | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
         try:
             self._db = sqlite3.connect(
                 path or ":memory:",
                 isolation_level=None,
                 check_same_thread=False,
-                cached_statements=_GROUP * 2,
+                cached_statements=_ROWS * 2,
                 timeout=2,
             )
             self._db.execute("PRAGMA locking_mode = EXCLUSIVE")  # two servers on one file would give revisions twice
@@ -81,8 +83,9 @@ class Journal:
         self._thread = threading.Thread(target=self._run, args=(committed, failed), name="journal", daemon=True)
         self._thread.start()
 
-    def append(self, row: Row) -> None:
-        self._queue.put(row)
+    def append(self, rows: Sequence[Row]) -> None:
+        """One transaction, at least one row; revisions grow from call to call."""
+        self._queue.put(rows)
 
     def prune(self, resource: str, rv: int, superseded: Sequence[int]) -> None:
         """Forgets these versions; the resource's history now begins after `rv`."""
@@ -98,27 +101,25 @@ class Journal:
 
     def _run(self, committed: Callable[[int], None], failed: Callable[[Exception], None]) -> None:
         try:
-            while True:
-                items = self._take()
-                if rows := [item for item in items if isinstance(item, Row)]:
-                    self._insert(rows)
-                    committed(rows[-1].rv)
-                for item in items:
-                    if isinstance(item, _Prune):
-                        self._forget(item)
-                if None in items:
-                    return
+            while (item := self._queue.get()) is not None:
+                if isinstance(item, _Prune):
+                    self._forget(item)
+                else:
+                    self._insert(item)
+                    committed(item[-1].rv)
         except sqlite3.Error as error:
             failed(error)
 
-    def _take(self) -> list[Row | _Prune | None]:
-        """Waits for one item and takes all that are there with it."""
-        items = [self._queue.get()]
-        while len(items) < _GROUP and not self._queue.empty():
-            items.append(self._queue.get_nowait())
-        return items
-
     def _insert(self, rows: Sequence[Row]) -> None:
+        if len(rows) <= _ROWS:
+            self._insert_some(rows)
+            return
+        self._db.execute("BEGIN")
+        for start in range(0, len(rows), _ROWS):
+            self._insert_some(rows[start : start + _ROWS])
+        self._db.execute("COMMIT")
+
+    def _insert_some(self, rows: Sequence[Row]) -> None:
         places = ",".join(["(?,?,?,?)"] * len(rows))
         values = [value for row in rows for value in (row.rv, row.resource, row.key, row.value)]
         self._db.execute("INSERT INTO versions (rv, resource, key, value) VALUES " + places, values)

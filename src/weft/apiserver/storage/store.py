@@ -36,6 +36,9 @@ class Store:
         self._head = 0
         self._overlay: dict[tuple[str, str], Change] = {}
         self._waiting: deque[tuple[str, Change, asyncio.Future[None]]] = deque()
+        self._group: list[Row] = []
+        """What the next transaction will hold."""
+        self._flushing = False
         self._progress = asyncio.Event()
         self.failed = False
         self.observers: list[Callable[[str, Change], None]] = []
@@ -110,15 +113,25 @@ class Store:
         self._overlay[resource, change.key] = change
         done: asyncio.Future[None] = self._loop.create_future()
         self._waiting.append((resource, change, done))
-        value = change.record.data if change.record else None
-        self._journal.append(Row(change.rv, resource, change.key, value))
+        if not self._group and not self._flushing:
+            self._loop.call_soon(self._flush)
+        self._group.append(Row(change.rv, resource, change.key, change.record.data if change.record else None))
         return done
+
+    def _flush(self) -> None:
+        """Hands over what has collected, while nothing else is on its way."""
+        if self._group and not self._flushing:
+            self._flushing = True
+            self._journal.append(self._group)
+            self._group = []
 
     def _from_thread(self, rv: int) -> None:
         self._loop.call_soon_threadsafe(self._publish, rv)
 
     def _publish(self, rv: int) -> None:
         touched: set[str] = set()
+        self._flushing = False
+        self._flush()
         while self._waiting and self._waiting[0][1].rv <= rv:
             resource, change, done = self._waiting.popleft()
             self.published = change.rv
@@ -169,6 +182,9 @@ class Store:
 
     def close(self) -> None:
         """Flushes what is under way."""
+        if self._group and not self.failed:
+            self._journal.append(self._group)
+            self._group = []
         self._journal.close()
 
 
