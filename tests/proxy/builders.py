@@ -4,8 +4,8 @@ from typing import Any
 
 import msgspec
 
-from weft.cluster.objects.endpointslice import EndpointSlice
 from weft.cluster.objects.service import Service
+from weft.proxy.objects import EndpointSlice
 
 
 def service(name: str = "web", cluster_ip: str = "10.96.0.10", *ports: dict[str, Any], **spec: Any) -> Service:

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from tests.proxy.builders import endpoint, endpoint_slice, service
 
-from weft.cluster.objects.endpointslice import EndpointSlice
 from weft.cluster.objects.service import Service
 from weft.proxy.model import Entry, Frontend, NodeView, Problems, entries
+from weft.proxy.objects import EndpointSlice
 
 NODE = NodeView("node1", "a", (ip_address("172.30.0.11"),), (ip_address("172.30.0.11"), ip_address("fd00::11")))
 A, B, C = "10.244.1.5", "10.244.2.5", "10.244.3.5"

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from tests.proxy.builders import endpoint, endpoint_slice, service
 
 from weft.addresses import parse_address
-from weft.cluster.objects.endpointslice import EndpointSlice
 from weft.cluster.objects.service import Service
 from weft.kernel.fake.nft import FakeNft
 from weft.kernel.nft import NftError
@@ -21,6 +20,7 @@ from weft.proxy.model import NodeView
 from weft.proxy.nftables.layout import Layout, Options
 from weft.proxy.nftables.mode import NftablesMode, layouts
 from weft.proxy.nftables.render import seat
+from weft.proxy.objects import EndpointSlice
 from weft.proxy.planner import Planner
 
 NODE = NodeView("node1", "a", (parse_address("172.30.0.11"),), (parse_address("172.30.0.11"),))

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable
 from ipaddress import IPv6Address
 from typing import NamedTuple
 
-from weft.cluster.objects.endpointslice import Endpoint as SliceEndpoint
-from weft.cluster.objects.endpointslice import EndpointConditions, EndpointSlice
+from weft.cluster.objects.endpointslice import EndpointConditions
+from weft.proxy.objects import EndpointSlice, SliceEndpoint
 
 
 class Endpoint(NamedTuple):
@@ -28,14 +28,18 @@ _READY = EndpointConditions(ready=True, serving=True, terminating=False)
 _NONE: frozenset[str] = frozenset()
 
 
+_OCTETS = {str(number): number for number in range(256)}
+
+
 def packed(text: str) -> bytes:
-    """The bytes of an address. ValueError where it is none. (Ten times the speed of `ipaddress` for IPv4.)"""
+    """The bytes of an address. ValueError where it is none. (Five times the speed of `ipaddress` for IPv4.)"""
     if ":" in text:
         return IPv6Address(text).packed
-    parts = text.split(".")
-    if len(parts) != 4 or not all(part.isdecimal() and len(part) < 4 for part in parts):
-        raise ValueError(f"{text!r} is not an IP address")
-    return bytes(map(int, parts))
+    try:
+        first, second, third, fourth = text.split(".")
+        return bytes((_OCTETS[first], _OCTETS[second], _OCTETS[third], _OCTETS[fourth]))
+    except (KeyError, ValueError):
+        raise ValueError(f"{text!r} is not an IP address") from None
 
 
 def candidates(

@@ -12,9 +12,9 @@ from ipaddress import IPv4Network, IPv6Network, collapse_addresses
 from typing import Literal, NamedTuple
 
 from weft.addresses import Address, Prefix, parse_prefix
-from weft.cluster.objects.endpointslice import EndpointSlice
 from weft.cluster.objects.service import Service, ServicePort
 from weft.proxy.endpoints import Endpoint, candidates, packed
+from weft.proxy.objects import EndpointSlice
 from weft.proxy.topology import Usable, usable
 
 Kind = Literal["ClusterIP", "NodePort", "ExternalIP", "LoadBalancer"]

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from weft.cluster.objects.endpointslice import EndpointSlice
 from weft.cluster.objects.service import Service
 from weft.proxy.model import Entry, Frontend, NodeView, Problems, entries
+from weft.proxy.objects import EndpointSlice
 
 
 @dataclass(slots=True)

@@ -15,7 +15,6 @@ from collections.abc import AsyncIterator
 
 from weft.addresses import Address
 from weft.cluster.errors import ApiError
-from weft.cluster.objects.endpointslice import EndpointSlice
 from weft.cluster.objects.node import Node
 from weft.cluster.objects.resource import ENDPOINT_SLICES, NODES, SERVICES
 from weft.cluster.objects.service import Service
@@ -34,6 +33,7 @@ from weft.proxy.metrics import Metrics
 from weft.proxy.model import HEADLESS_LABEL, PROXY_NAME_LABEL, NodeView
 from weft.proxy.nftables.mode import NftablesMode, layouts
 from weft.proxy.node import view
+from weft.proxy.objects import EndpointSlice
 from weft.proxy.plan import Mode
 from weft.proxy.planner import Planner
 from weft.proxy.ranges import ServiceRanges

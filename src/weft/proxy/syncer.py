@@ -5,7 +5,6 @@ import logging
 import time
 from datetime import datetime
 
-from weft.cluster.objects.endpointslice import EndpointSlice
 from weft.cluster.objects.service import Service
 from weft.kernel.conntrack import Conntrack, Translation
 from weft.kernel.nft import NftError
@@ -14,6 +13,7 @@ from weft.proxy import words
 from weft.proxy.health import Health
 from weft.proxy.metrics import Metrics
 from weft.proxy.model import NodeView
+from weft.proxy.objects import EndpointSlice
 from weft.proxy.plan import Changes, Mode, Stale
 from weft.proxy.planner import Planner
 

@@ -15,10 +15,10 @@ from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
-from weft.cluster.objects.endpointslice import EndpointSlice
 from weft.cluster.objects.service import Service
 from weft.kernel.real import netns
 from weft.proxy.model import NodeView
+from weft.proxy.objects import EndpointSlice
 from weft.proxy.plan import Mode
 from weft.proxy.planner import Planner
 
