@@ -138,26 +138,27 @@ class Harness:
         return f"http://127.0.0.1:{self.kubelet.server.port}"
 
 
+def settings_of(node: Node, scratch: Path) -> Config:
+    return Config(
+        kubeconfig="",
+        node_name="n1",
+        node_addresses=(node.address,),
+        runtime_endpoint=node.endpoint,
+        root_dir=scratch / "kubelet",
+        pod_log_dir=scratch / "pods",
+        cluster_dns=("10.96.0.10",),
+        cgroup_root=node.cgroup_root,
+        address="127.0.0.1",
+        port=0,
+        healthz_port=0,
+        sync_seconds=0.5,
+    )
+
+
 @contextlib.asynccontextmanager
 async def agent(node: Node, scratch: Path, **settings: Any) -> AsyncIterator[Harness]:
     cluster = FakeCluster()
-    config = replace(
-        Config(
-            kubeconfig="",
-            node_name="n1",
-            node_addresses=(node.address,),
-            runtime_endpoint=node.endpoint,
-            root_dir=scratch / "kubelet",
-            pod_log_dir=scratch / "pods",
-            cluster_dns=("10.96.0.10",),
-            cgroup_root=node.cgroup_root,
-            address="127.0.0.1",
-            port=0,
-            healthz_port=0,
-            sync_seconds=0.5,
-        ),
-        **settings,
-    )
+    config = replace(settings_of(node, scratch), **settings)
     kubelet = Kubelet(config, cluster)
     harness = Harness(node, cluster, config, kubelet, asyncio.create_task(kubelet.run()))
     try:

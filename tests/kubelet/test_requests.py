@@ -18,6 +18,7 @@ from weft.kubelet.env.environment import ConfigError
 from weft.kubelet.files.resolv import Resolver
 from weft.kubelet.node import status as node_plan
 from weft.kubelet.node.facts import MachineFacts
+from weft.kubelet.plan import plan
 from weft.kubelet.pods.container import container_config
 from weft.kubelet.pods.images import pull_policy, registry, with_tag
 from weft.kubelet.pods.resources import cgroup_parent, container_resources, oom_score_adj, pod_resources, qos_class
@@ -179,7 +180,7 @@ FACTS = MachineFacts(2, 8 * GI, 100 * GI, "amd64", "6.1", "Debian", "m", "b")
 def arguments(*words: str) -> flags.Config:
     parser = argparse.ArgumentParser()
     flags.add_arguments(parser)
-    return flags.from_arguments(parser.parse_args(words))
+    return flags.from_arguments(parser.parse_args(words), "host")
 
 
 def test_flags_and_capacity() -> None:
@@ -193,6 +194,15 @@ def test_flags_and_capacity() -> None:
     labels = node_plan.node_object(config, FACTS)["metadata"]["labels"]
     assert labels["kubernetes.io/hostname"] == "n1" and labels["a"] == "b" and labels["kubernetes.io/arch"] == "amd64"
     assert [a["address"] for a in node_plan.addresses(config)] == ["10.0.0.1", "fd00::1", "n1"]
+
+
+def test_a_dry_run_says_what_would_be_done() -> None:
+    pod = make_pod({"name": "main", "image": "nginx"}, initContainers=[{"name": "first", "image": "a:1"}])
+    lines = list(plan(arguments("--node-name=n1", "--cgroup-root=/n1"), FACTS, [pod]))
+    assert lines[0].startswith("node n1 ") and lines[1:] == [
+        "pod default/web: make sandbox qos=BestEffort cgroup=/n1/kubepods/besteffort/poduid-1",
+        "  start container first image=a:1 pull=IfNotPresent",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """The node agent's flags, named as the kubelet names them, and what they mean."""
 
 import argparse
-import socket
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -78,8 +77,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def from_arguments(args: argparse.Namespace) -> Config:
-    """Raises ValueError with the flag and the remedy."""
+def from_arguments(args: argparse.Namespace, hostname: str) -> Config:
+    """`hostname` names the node where no flag does. Raises ValueError with the flag and the remedy."""
     if not args.container_runtime_endpoint.startswith("unix://"):
         raise ValueError(
             f"--container-runtime-endpoint: {args.container_runtime_endpoint!r} must be unix:// and a socket's path"
@@ -89,7 +88,7 @@ def from_arguments(args: argparse.Namespace) -> Config:
         raise ValueError("--tls-cert-file: needs --tls-private-key-file and --client-ca-file as well")
     return Config(
         kubeconfig=args.kubeconfig,
-        node_name=(args.node_name or socket.gethostname()).lower(),
+        node_name=(args.node_name or hostname).lower(),
         node_addresses=_addresses(args.node_ip, "--node-ip"),
         runtime_endpoint=args.container_runtime_endpoint,
         root_dir=Path(args.root_dir),

@@ -10,7 +10,9 @@ Registers the Node and keeps its status and Lease, starts and ends pods, probes 
 import argparse
 import asyncio
 import logging
+import socket
 from dataclasses import replace
+from pathlib import Path
 
 from weft.cluster.events import EventRecorder, reference
 from weft.cluster.objects.container import Container
@@ -30,6 +32,7 @@ from weft.kubelet.logs.rotate import rotate_for_ever
 from weft.kubelet.node.facts import address_towards, machine_facts
 from weft.kubelet.node.reporter import NodeReporter
 from weft.kubelet.node.status import memory_bytes, resources
+from weft.kubelet.plan import plan
 from weft.kubelet.pods.identity import field_path
 from weft.kubelet.pods.images import ImagePuller
 from weft.kubelet.pods.services import NodeServices
@@ -45,12 +48,16 @@ _log = logging.getLogger(__name__)
 
 
 async def run(args: argparse.Namespace) -> int:
-    config = flags.from_arguments(args)
+    config = flags.from_arguments(args, socket.gethostname())
     access = load(config.kubeconfig)
     if not config.node_addresses:
         config = replace(config, node_addresses=(address_towards(access.server),))
     async with HttpCluster(access, f"weft-kubelet/{config.node_name}") as cluster:
-        await serve(config, cluster)
+        if args.dry_run:
+            listed = await cluster.list(PODS, as_=Pod, field_selector=f"spec.nodeName={config.node_name}")
+            print("\n".join(plan(config, machine_facts(Path("/")), listed.items)))
+        else:
+            await serve(config, cluster)
     return 0
 
 
