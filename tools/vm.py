@@ -64,6 +64,10 @@ class Cache:
             yield f"there is no virtme-ng in {self.virtme.parents[1]} (tools/vm.py prepare)"
 
 
+def default_cache() -> Cache:
+    return Cache(Path(os.environ.get("WEFT_VM") or Path.home() / ".cache" / "weft-vm"))
+
+
 def find(program: str) -> str | None:
     return shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
 
@@ -188,7 +192,7 @@ def _arguments() -> argparse.Namespace:
 def main() -> int:
     arguments = _arguments()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # as an exception, so that the machine is ended too
-    cache = Cache(Path(os.environ.get("WEFT_VM") or Path.home() / ".cache" / "weft-vm"))
+    cache = default_cache()
     try:
         if arguments.verb == "prepare":
             prepare(cache)
