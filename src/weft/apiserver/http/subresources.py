@@ -6,7 +6,7 @@ from aiohttp import web
 
 from weft.apiserver import schema
 from weft.apiserver.auth import AccessControl
-from weft.apiserver.http import body, negotiate, reply, writes
+from weft.apiserver.http import body, negotiate, patches, reply, writes
 from weft.apiserver.http.writes import Write
 from weft.apiserver.registry import deletion, failures, subresources
 from weft.apiserver.registry.kind import Kind, Object
@@ -37,7 +37,7 @@ async def scale(write: Write) -> web.Response:
     elif verb == "patch":
         raw = await body.read(write.request)
         kind = Kind(subresources.SCALE, "scale")
-        merge = writes.patch_change(kind, body.media_type(write.request), raw)
+        merge = patches.change(kind, body.media_type(write.request), raw)
         change = lambda old: subresources.scaled(old, merge(subresources.scale_of(old)))  # noqa: E731
     else:
         raise failures.method_not_allowed()
@@ -89,7 +89,7 @@ async def ephemeral_containers(write: Write) -> web.Response:
         change = lambda old: subresources.with_ephemeral_containers(old, wanted)  # noqa: E731
     elif write.info.verb == "patch":
         raw = await body.read(write.request)
-        merge = writes.patch_change(write.kind, body.media_type(write.request), raw)
+        merge = patches.change(write.kind, body.media_type(write.request), raw)
         change = lambda old: subresources.with_ephemeral_containers(  # noqa: E731
             old, write.fitted_patch(merge(decode_copy(old)))
         )

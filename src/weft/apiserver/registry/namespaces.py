@@ -6,7 +6,9 @@ A namespace ends in two steps: DELETE marks it Terminating, and when the namespa
 
 from weft.apiserver.registry import failures
 from weft.apiserver.registry.admission import Context, Passive
+from weft.apiserver.registry.deletion import Outcome
 from weft.apiserver.registry.kind import Kind, Object
+from weft.apiserver.registry.metadata import stamp
 from weft.cluster.objects.resource import NAMESPACES
 
 _IMMORTAL = frozenset({"default", "kube-system", "kube-public"})
@@ -35,10 +37,14 @@ class NamespaceLifecycle(Passive):
             raise failures.forbidden(NAMESPACES, name, "this namespace may not be deleted")
 
 
-def begin_end(namespace: Object) -> bool:
-    """Turns an already marked namespace to Terminating; False where its content has been finalized."""
+def decide(outcome: Outcome, before: Object, now: float) -> Outcome:
+    """What the deletion of a namespace, otherwise decided, comes to: first it becomes Terminating."""
+    namespace = outcome.obj
+    namespace["metadata"].setdefault("deletionTimestamp", stamp(now))
     namespace.setdefault("status", {})["phase"] = "Terminating"
-    return bool((namespace.get("spec") or {}).get("finalizers"))
+    if outcome.action == "remove" and not (namespace.get("spec") or {}).get("finalizers"):
+        return outcome
+    return Outcome("nothing" if namespace == before else "mark", namespace)
 
 
 def ended(namespace: Object) -> bool:

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
 from weft.apiserver.auth.access import User
-from weft.apiserver.registry import deletion, failures, metadata, namespaces
+from weft.apiserver.registry import deletion, failures, metadata, namespaces, updating
 from weft.apiserver.registry.admission import Admission, Context
 from weft.apiserver.registry.deletion import DeleteOptions
 from weft.apiserver.registry.kind import FieldError, Kind, Object
@@ -30,11 +30,6 @@ _SUFFIX = "bcdfghjklmnpqrstvwxz2456789"
 _NAME_TRIES = 8
 _RETURN_DELETED = frozenset({"pods", "services", "serviceaccounts"})
 """Resources whose DELETE answers with the object instead of a Status (upstream's ReturnDeletedObject)."""
-
-_WITH_STATUS = ("labels", "annotations", "finalizers")
-"""What of metadata a write to status may change …"""
-_STATUS_KEEPS_LABELS = frozenset({"deployments"})
-"""… with upstream's exception."""
 
 Change = Callable[[Object], Object]
 """From a fresh copy of the old version to the new one; may raise ApiError."""
@@ -155,14 +150,12 @@ class Registry:
             raise failures.not_found(kind.resource, name)
         new = kind.to_stored(change(kind.from_stored(record.object())))
         old = record.object()
-        self._preconditions(base, name, new, old)
-        self._merge_update(base, new, old, context)
+        updating.check(base, name, new, old)
+        updating.merge(base, new, old, context.subresource)
         for admission in self._admissions:
             admission.admit_update(base, new, old, context)
-        self._refuse(base, new, self._update_errors(base, new, old, context.subresource))
-        if base.generation and context.subresource != "binding" and new.get("spec") != old.get("spec"):
-            new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
-        new["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"]
+        self._refuse(base, new, updating.errors(base, new, old, context.subresource))
+        updating.finish(base, new, old, context.subresource)
         if context.dry_run:
             return Result(200, self.shown(kind, encode(new)))
         if deletion.ends_with_update(new, old) or (base.resource == NAMESPACES and namespaces.ended(new)):
@@ -179,49 +172,6 @@ class Registry:
     async def settled(self, record: Record) -> None:
         """What a client is told is on disk, even if another client wrote it."""
         await self.store.reach(record.rv, patience=60)
-
-    def _preconditions(self, kind: Kind, name: str, new: Object, old: Object) -> None:
-        meta = new.setdefault("metadata", {})
-        asked = meta.get("resourceVersion")
-        if asked and asked != old["metadata"]["resourceVersion"]:
-            raise failures.modified(kind.resource, name)
-        uid = meta.get("uid")
-        if uid and uid != old["metadata"]["uid"]:
-            raise failures.other_uid(kind.resource, old["metadata"], uid)
-
-    def _merge_update(self, kind: Kind, new: Object, old: Object, context: Context) -> None:
-        metadata.carry_over(new, old)
-        metadata.prune_empty(new["metadata"])
-        if context.subresource == "status":
-            meta = {**old["metadata"]}
-            for name in _WITH_STATUS:
-                if name == "labels" and kind.resource.plural in _STATUS_KEEPS_LABELS:
-                    continue
-                meta.pop(name, None)
-                if name in new["metadata"]:
-                    meta[name] = new["metadata"][name]
-            status = new.get("status")
-            new.clear()
-            new.update({**old, "metadata": meta})
-            if status is None:
-                new.pop("status", None)
-            else:
-                new["status"] = status
-            kind.default(new)
-            return
-        if kind.status and not context.subresource:
-            if "status" in old:
-                new["status"] = old["status"]
-            else:
-                new.pop("status", None)
-        kind.prepare_update(new, old)
-        kind.default(new)
-
-    def _update_errors(self, kind: Kind, new: Object, old: Object, subresource: str) -> list[FieldError]:
-        errors = [*metadata.validate(kind, new), *metadata.validate_update(new, old)]
-        if subresource == "status":
-            return [*errors, *kind.validate_status(new, old)]
-        return [*errors, *kind.validate_update(new, old)]
 
     def _refuse(self, kind: Kind, obj: Object, errors: list[FieldError]) -> None:
         if errors:
@@ -240,8 +190,8 @@ class Registry:
         for admission in self._admissions:
             admission.admit_delete(base, old, context)
         outcome = deletion.decide(old, options, base.graceful, self._now())
-        if base.resource == NAMESPACES and outcome.action == "remove":
-            outcome = self._end_namespace(old)
+        if base.resource == NAMESPACES and outcome.action != "nothing":
+            outcome = namespaces.decide(outcome, before, self._now())
         if outcome.action == "remove":
             if not context.dry_run:
                 await self._remove(base, key, before)
@@ -264,13 +214,6 @@ class Registry:
             return False
         self._remove(kind, key, record.object())
         return True
-
-    def _end_namespace(self, old: Object) -> deletion.Outcome:
-        marked = "deletionTimestamp" in old["metadata"]
-        old["metadata"].setdefault("deletionTimestamp", metadata.stamp(self._now()))
-        if not namespaces.begin_end(old):
-            return deletion.Outcome("remove", old)
-        return deletion.Outcome("nothing" if marked else "mark", old)
 
     def _delete_preconditions(self, resource: Resource, name: str, old: Object, options: DeleteOptions) -> None:
         meta = old["metadata"]
