@@ -135,6 +135,7 @@ def _proxy(config: LabConfig, layout: Layout, name: str) -> list[str]:
         f"--hostname-override={name}",
         f"--proxy-mode={config.proxy_mode}",
         f"--cluster-cidr={','.join(config.pod_ranges)}",
+        f"--service-cluster-ip-range={','.join(config.service_ranges)}",
     ]
 
 
