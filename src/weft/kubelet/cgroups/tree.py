@@ -24,6 +24,15 @@ class CgroupTree:
         self._mounted = mounted
         self.unified = (mounted / "cgroup.controllers").exists()
 
+    def container_files(self) -> dict[str, str]:
+        """What every container's group holds with version 2, by file name: as the kubelet by default, it is killed as
+        a whole when its memory runs out, and never swapped ("Swap memory management", KEP-2400).
+        """
+        if not self.unified:
+            return {}
+        files = {"memory.oom.group": "1", "memory.swap.max": "0"}
+        return {name: value for name, value in files.items() if any(self._mounted.glob(f"*/{name}"))}
+
     def ensure(self, path: str, limits: Mapping[str, int] | None = None) -> None:
         """Makes `path` (from the root of the hierarchy) and sets `shares`, `quota` (per 100 ms) and `memory`."""
         for directory in self._directories(path):

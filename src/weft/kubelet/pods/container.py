@@ -41,6 +41,7 @@ def container_config(
     environment: Mapping[str, str],
     mounts: Sequence[Mount],
     memory_capacity: int,
+    cgroup_files: Mapping[str, str] | None = None,
     target: str = "",
 ) -> dict[str, Any]:
     """`target`: id of the container whose processes an ephemeral one shares. Raises ConfigError."""
@@ -68,7 +69,7 @@ def container_config(
         "stdin_once": container.stdin_once,
         "tty": container.tty,
         "linux": {
-            "resources": container_resources(pod, container, memory_capacity),
+            "resources": container_resources(pod, container, memory_capacity, cgroup_files),
             "security_context": _security(pod, container, image, target),
         },
     }

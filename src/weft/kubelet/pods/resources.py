@@ -59,8 +59,10 @@ def oom_score_adj(pod: Pod, container: Container, memory_capacity: int) -> int:
     return min(max(score, 1000 + _GUARANTEED_OOM), _BEST_EFFORT_OOM - 1)
 
 
-def container_resources(pod: Pod, container: Container, memory_capacity: int) -> dict[str, Any]:
-    """runtime.v1 LinuxContainerResources."""
+def container_resources(
+    pod: Pod, container: Container, memory_capacity: int, cgroup_files: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """runtime.v1 LinuxContainerResources. `cgroup_files`: what each container's group holds besides, by file name."""
     limits = container.resources.limits or {}
     made: dict[str, Any] = {
         "cpu_shares": shares(milli(requests_of(container).get("cpu", 0))),
@@ -70,6 +72,8 @@ def container_resources(pod: Pod, container: Container, memory_capacity: int) ->
         made |= {"cpu_quota": quota(cpu), "cpu_period": PERIOD}
     if (memory := whole(limits.get("memory", 0))) > 0:
         made["memory_limit_in_bytes"] = memory
+    if cgroup_files:
+        made["unified"] = dict(cgroup_files)
     return made
 
 
