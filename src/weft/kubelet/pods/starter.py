@@ -132,6 +132,7 @@ class Starter:
             environment=values,
             mounts=container_mounts(container, volumes, values, own),
             memory_capacity=self._node.memory_capacity,
+            cgroup_files=self._node.cgroups.container_files(),
             target=target,
         )
 
