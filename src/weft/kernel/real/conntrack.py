@@ -1,7 +1,8 @@
 """ctnetlink: the little of it that forgets flows. Source: linux/netfilter/nfnetlink_conntrack.h.
 
-A few translations are forgotten by a filter that the kernel applies (5.8 and later); for many, flows are listed once
-and those that match are deleted one by one, since the kernel walks its whole table for each filter.
+A few translations are forgotten by a filter that the kernel applies (6.11 and later); for many, and by older kernels,
+flows are listed once (by a filter, too: 5.8 and later) and those that match are deleted one by one, since the kernel
+walks its whole table for each filter.
 """
 
 import errno
@@ -88,15 +89,28 @@ class RealConntrack:
 
     def __init__(self, netns: str = "") -> None:
         self._socket = netns_of.run_in(netns, _open) if netns else _open()
+        self._deletes_by_filter = True
 
     def close(self) -> None:
         self._socket.close()
 
     def forget(self, translations: Collection[Translation]) -> None:
-        if len(translations) <= _FEW:
-            for one in translations:
-                self._delete(deletion(one))
-            return
+        if not (len(translations) <= _FEW and self._forget_by_filter(translations)):
+            self._forget_one_by_one(translations)
+
+    def _forget_by_filter(self, translations: Collection[Translation]) -> bool:
+        """False where the kernel does not know how: it takes the filter for an incomplete flow."""
+        if self._deletes_by_filter:
+            try:
+                for one in translations:
+                    self._delete(deletion(one))
+            except OSError as failure:
+                if failure.errno != errno.EINVAL:
+                    raise
+                self._deletes_by_filter = False
+        return self._deletes_by_filter
+
+    def _forget_one_by_one(self, translations: Collection[Translation]) -> None:
         wanted = set(translations)
         for width, protocol in {(len(one.address), one.protocol) for one in wanted}:
             doomed = [body for body in self._list(width, protocol) if translation_of(body) in wanted]
