@@ -163,14 +163,16 @@ async def delete_options(request: web.BaseRequest) -> deletion.DeleteOptions:
             raise failures.bad_request(str(error)) from None
         if not isinstance(given, dict):
             raise failures.bad_request("the body of a DELETE must be DeleteOptions")
+        report = schema.check("", "v1", "DeleteOptions", given)
+        if report.errors:
+            words = 'DeleteOptions in version "v1" cannot be handled as a DeleteOptions'
+            raise failures.bad_request(f"{words}: {report.errors[0]}")
+        given = report.object
     else:
         given = _query_options(request.query)
     if errors := deletion.options_errors(given):
         raise failures.invalid(Resource("meta.k8s.io", "v1", "", "DeleteOptions", False), "", errors)
-    try:
-        return deletion.parse_options(given)
-    except (AttributeError, TypeError) as error:
-        raise failures.bad_request(f"DeleteOptions: {error}") from None
+    return deletion.parse_options(given)
 
 
 def _query_options(query: Mapping[str, str]) -> Object:
