@@ -10,8 +10,8 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src" / "weft"
 IMPURE = {"asyncio", "socket", "subprocess", "os", "time", "random", "logging", "threading", "secrets", "aiohttp"}
 PURE_PACKAGES = ("addresses", "cluster/objects", "kernel/state", "dns/message", "dns/corefile", "apiserver/patch",
-                 "apiserver/selectors", "apiserver/kinds", "apiserver/tables", "apiserver/discovery")  # fmt: skip
-PURE_NAMES = {"model", "plan", "render", "topology", "diff", "allocator", "decide", "codec", "config"}
+                 "apiserver/selectors", "lab/config", "apiserver/kinds", "apiserver/tables", "apiserver/discovery")  # fmt: skip
+PURE_NAMES = {"model", "plan", "render", "topology", "diff", "allocator", "decide", "codec"}
 COMPONENTS = ("apiserver", "controllers", "scheduler", "kubelet", "overlay", "proxy", "dns")
 DOORS = {"weft.cluster.real", "weft.kernel.real.netlink.network", "weft.kernel.real.nft"}
 
@@ -63,7 +63,9 @@ def test_only_run_modules_open_the_real_doors() -> None:
 def test_every_component_says_what_it_is(component: str) -> None:
     text = (SOURCE / component / "README.md").read_text()
     for heading in ("What", "Objects read", "Kernel state owned", "Run alone", "Metrics"):
-        assert re.search(rf"^#+ .*{heading}", text, re.M | re.I), f"{component}/README.md has no section {heading!r}"
+        assert re.search(rf"^(#+ .*|\*\*){heading}", text, re.M | re.I), (
+            f"{component}/README.md has no section {heading!r}"
+        )
     for module in ("run.py", "__main__.py"):
         assert (SOURCE / component / module).exists()
 

@@ -44,7 +44,7 @@ async def test_the_copy_follows_through_breaks_and_expiries() -> None:
         await asyncio.sleep(0.01)
     await cluster.delete(CONFIGMAPS, "m1", "n")
     async with asyncio.timeout(5):
-        while told != {  # noqa: ASYNC110
+        while told != {
             "n/kept": "",
             "n/m0": "3",
             "n/m1": None,

@@ -115,7 +115,7 @@ def run(*flags: str) -> subprocess.CompletedProcess[str]:
 
 def test_version():
     for flag in ("-version", "--version"):
-        assert run(flag).stdout.strip() == __version__
+        assert run(flag).stdout.strip() == f"weft {__version__}"
 
 
 @pytest.mark.parametrize(

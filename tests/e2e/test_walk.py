@@ -1,5 +1,6 @@
 """The walk of the README, with the unmodified kubectl and curl."""
 
+import os
 import re
 import subprocess
 from collections import Counter
@@ -101,7 +102,7 @@ def test_exec_copy_and_forward(lab: Lab, web: str, tmp_path_factory: pytest.Temp
     on_terminal = subprocess.run(
         ["script", "-qec", f"kubectl exec -it -n {web} client -- sh -c 'tty; stty size'", "/dev/null"],
         capture_output=True, text=True, timeout=30, check=False,
-        env={"KUBECONFIG": lab.kubeconfig, "PATH": "/usr/local/bin:/usr/bin:/bin", "TERM": "xterm"},
+        env={**os.environ, "KUBECONFIG": lab.kubeconfig, "TERM": "xterm"},
     )  # fmt: skip
     assert "/dev/pts/" in on_terminal.stdout, on_terminal
 
@@ -114,7 +115,7 @@ def test_exec_copy_and_forward(lab: Lab, web: str, tmp_path_factory: pytest.Temp
     with subprocess.Popen(
         ["kubectl", "port-forward", "-n", web, f"pod/{pod}", ":80"],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        env={"KUBECONFIG": lab.kubeconfig, "PATH": "/usr/bin:/bin"},
+        env={**os.environ, "KUBECONFIG": lab.kubeconfig},
     ) as forward:  # fmt: skip
         try:
             assert forward.stdout

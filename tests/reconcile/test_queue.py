@@ -13,7 +13,7 @@ from weft.reconcile.queue import WorkQueue
 
 async def _until(check: Callable[[], object]) -> None:
     async with asyncio.timeout(5):
-        while not check():  # noqa: ASYNC110
+        while not check():
             await asyncio.sleep(0.001)
 
 
