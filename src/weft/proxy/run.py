@@ -161,7 +161,7 @@ class Proxy:
 
     async def _step(self) -> None:
         self.syncer.planner.set_node(view(self.config.node, self._node, self.config.port_ranges, self._own_addresses()))
-        if not self._mode.intact():
+        if not self.syncer.planner.pending and not self._mode.intact():
             _log.warning("another program changed what was programmed: doing it anew")
             self.syncer.recheck()
         await self.syncer.step()

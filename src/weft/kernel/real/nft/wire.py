@@ -6,6 +6,7 @@ of its start; the same as netlink attributes takes 1 µs. Everything but element
 
 import struct
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 from weft.kernel.nft import NftError
 from weft.kernel.real.netlink.message import attribute, attributes, message, nested, text, to_text
@@ -111,14 +112,45 @@ def decode_elements(body: bytes) -> Iterable[tuple[bytes, Datum]]:
     """Keys and data of a NEWSETELEM body. The end marks of intervals are left out."""
     listed = attributes(body, 4).get(3, b"")
     at, end = 0, len(listed)
+    shape = _Shape(b"", slice(0), slice(0), 0)
     while at < end:
         (length,) = struct.unpack_from("=H", listed, at)
         if not 4 <= length <= end - at:
             raise NftError(f"nftables: an element of {length} bytes in {end - at}")
-        found = attributes(listed[at + 4 : at + length])
+        element = listed[at : at + length]
         at += length + -length % 4
+        # Elements of fields look all alike but for their values: after the first, only those are cut out.
+        if shape.fits(element):
+            yield element[shape.key], element[shape.datum]
+            continue
+        found = attributes(element[4:])
         if 1 in found:
-            yield attributes(found[1])[1], _datum(found.get(2))
+            key, datum = attributes(found[1])[1], _datum(found.get(2))
+            shape = _Shape.of(element, key, datum)
+            yield key, datum
+
+
+class _Shape(NamedTuple):
+    """Where key and datum lie in an element that has nothing else."""
+
+    heads: bytes
+    key: slice
+    datum: slice
+    length: int
+
+    def fits(self, element: bytes) -> bool:
+        if len(element) != self.length:
+            return False
+        return element[: self.key.start] + element[self.key.stop : self.datum.start] == self.heads
+
+    @staticmethod
+    def of(element: bytes, key: bytes, datum: Datum) -> "_Shape":
+        if isinstance(datum, bytes) and len(element) == 20 + len(key) + len(datum):
+            middle = 12 + len(key)
+            if element[12:middle] == key and element[middle + 8 :] == datum:
+                heads = element[:12] + element[middle : middle + 8]
+                return _Shape(heads, slice(12, middle), slice(middle + 8, len(element)), len(element))
+        return _Shape(b"", slice(0), slice(0), 0)
 
 
 def _datum(data: bytes | None) -> Datum:
