@@ -13,7 +13,7 @@ extras]. A type is a code of one letter, or a struct, after "[]" for lists and "
 l int64, d double, y bytes, q Quantity, x IntOrString, t Time, u MicroTime, D Duration, r RawExtension, F FieldsV1,
 w list of strings in a message of its own. Flags: * pointer, o omitempty, z omitzero, i inline, r required. Extras:
 ps patchStrategy, mk patchMergeKey, lt listType or mapType, lk listMapKeys, st structType, go the name of a scalar type
-that Go names.
+that Go names, en the values of an enumeration.
 """
 
 import json
@@ -77,6 +77,7 @@ NAMED = re.compile(r"^type (\w+) (?:= )?([\w.\[\]*]+)")
 ALIAS = re.compile(r'^\s*(\w+) "([^"]+)"$')
 MEMBER = re.compile(r"^\t(?:(\w+) )?\s*([*\[\]\w.]+)\s+`([^`]*)`")
 TAG = re.compile(r'(\w+):"([^"]*)"')
+CONSTANT = re.compile(r'^\t\w+ +(?:(\w+) += "|= (\w+)\(")([^"]*)"\)?$')
 MARKER = re.compile(r"^\t// \+(listType|listMapKey|mapType|structType|required|optional)(?:=(.*))?$")
 PROTO_FIELD = re.compile(r"^  (?:optional |repeated )?[\w.<>, ]+ (\w+) = (\d+);")
 
@@ -89,6 +90,8 @@ class Package:
     named: dict[str, str] = field(default_factory=dict)
     numbers: dict[str, dict[str, int]] = field(default_factory=dict)
     atomic: set[str] = field(default_factory=set)
+    enums: dict[str, list[str]] = field(default_factory=dict)
+    constants: list[tuple[str, str]] = field(default_factory=list)
 
 
 def main() -> None:
@@ -135,6 +138,9 @@ class Table:
             expected = package.numbers[short].get(proto_name)
             if expected != number:
                 raise SystemExit(f"{name}.{json_name}: types.go says {number}, generated.proto {expected}")
+            enum = self.enum(package, go_type)
+            if enum:
+                extras = {**extras, "en": enum}
             if go_name and "i" not in flags:
                 extras = {**extras, "go": go_name}
             pointer = "*" if go_type.startswith("*") else ""
@@ -142,6 +148,14 @@ class Table:
             target = code.removeprefix("[]").removeprefix("{}").removeprefix("[]")
             if "." in target:
                 self.add(target)
+
+    def enum(self, package: Package, go_type: str) -> list[str]:
+        """The values that a type may have which is marked `+enum`, or a list of such."""
+        short = go_type.removeprefix("*").removeprefix("[]")
+        if "." in short:
+            alias, short = short.split(".")
+            package = self.packages.get(PACKAGES.get(package.aliases.get(alias, ""), ""), package)
+        return sorted(package.enums.get(short, ()))
 
     def resolve(self, package: Package, go_type: str) -> tuple[str, str]:
         """Type code, and the name of the Go type where it is a named scalar, list or map."""
@@ -179,6 +193,9 @@ def read_package(name: str, folder: Path) -> Package:
     for path in sorted(folder.glob("*.go")):
         if not path.name.startswith(("zz_", "generated")) and not path.name.endswith("_test.go"):
             read_go(package, path.read_text().splitlines())
+    for type_name, value in package.constants:
+        if type_name in package.enums:
+            package.enums[type_name].append(value)
     message = ""
     for line in (folder / "generated.proto").read_text().splitlines():
         if line.startswith("message "):
@@ -190,8 +207,9 @@ def read_package(name: str, folder: Path) -> Package:
 
 
 def read_go(package: Package, lines: list[str]) -> None:
+    constants: list[tuple[str, str]] = []
     struct: str = ""
-    atomic = False
+    atomic = enum = False
     markers: list[tuple[str, str]] = []
     for line in lines:
         if struct:
@@ -208,6 +226,7 @@ def read_go(package: Package, lines: list[str]) -> None:
                 markers = []
         elif line.startswith("//") or not line:
             atomic = line == "// +structType=atomic" or (atomic and bool(line))
+            enum = line == "// +enum" or (enum and bool(line))
         elif found := STRUCT.match(line):
             struct = found[1]
             package.structs[struct] = []
@@ -216,8 +235,14 @@ def read_go(package: Package, lines: list[str]) -> None:
             markers = []
         elif found := NAMED.match(line):
             package.named[found[1]] = found[2]
+            if enum:
+                package.enums.setdefault(found[1], [])
+        elif found := CONSTANT.match(line):
+            constants.append((found[1] or found[2], found[3]))
         elif found := ALIAS.match(line):
             package.aliases[found[1]] = found[2]
+
+    package.constants += constants
 
 
 def read_member(name: str | None, go_type: str, tags: str, markers: list[tuple[str, str]]) -> list[Any] | None:

@@ -16,7 +16,7 @@ from weft.apiserver.registry.kind import Kind
 
 _INFO = {"title": "Kubernetes", "version": RELEASE}
 _META = "io.k8s.apimachinery.pkg.apis.meta.v1."
-_FORM = "1"
+_FORM = "2"
 """Changes when this package makes other documents of the same definitions."""
 
 __all__ = ["document", "document_v2", "etag", "index"]

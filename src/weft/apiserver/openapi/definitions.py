@@ -12,8 +12,11 @@ from typing import Any
 
 import msgspec
 
+from weft.apiserver.schema.table import struct
+
 RELEASE = "v1.36.0"
 _META = "io.k8s.apimachinery.pkg.apis.meta.v1."
+_META_PREFIX = "io.k8s.apimachinery.pkg.apis."
 _REF = "#/$defs/"
 _NEW_REF = "#/components/schemas/"
 _INT_OR_STRING = {"oneOf": [{"type": ["string", "null"]}, {"type": ["integer", "null"]}]}
@@ -61,6 +64,7 @@ class Definitions:
 
     def _definition(self, name: str, group_versions: set[tuple[str, str]]) -> Any:
         schema: Any = convert(msgspec.json.decode(self._raw[name]))
+        _enumerate(name, schema.get("properties", {}))
         entries = schema.get("x-kubernetes-group-version-kind")
         if entries and len(entries) > 1:
             schema["x-kubernetes-group-version-kind"] = [
@@ -90,6 +94,18 @@ def convert(schema: Any) -> Any:
         else:
             out[key] = value
     return out
+
+
+def _enumerate(name: str, properties: dict[str, Any]) -> None:
+    """Add the values of enumerations, which the package's data lacks and our own table has."""
+    try:
+        fields = struct(name.removeprefix("io.k8s.api.").removeprefix(_META_PREFIX).replace(".", "/", 1)).fields
+    except KeyError:
+        return
+    for field in fields:
+        if field.values and field.name in properties:
+            holder = properties[field.name]["items"] if field.list else properties[field.name]
+            holder["enum"] = list(field.values)
 
 
 def _property(name: str, schema: Any) -> Any:

@@ -50,6 +50,8 @@ class Field:
     """atomic, set, map, granular or empty"""
     list_keys: tuple[str, ...] = ()
     go_name: str = ""
+    values: tuple[str, ...] = ()
+    """Of an enumeration, sorted; empty for all other types."""
 
     @property
     def struct(self) -> bool:
@@ -138,4 +140,5 @@ def _field(packed: list[Any]) -> Field:
         list_type=extras.get("lt", extras.get("st", "")),
         list_keys=tuple(extras.get("lk", ())),
         go_name=extras.get("go", ""),
+        values=tuple(extras.get("en", ())),
     )
