@@ -1,18 +1,17 @@
 """Reads and durable writes a second, and how long a watcher waits: `weft apiserver` against kube-apiserver with etcd.
 
-    .venv/bin/python bench/apiserver.py [--seconds 5] [--connections 16] [--only weft|peer]
+    .venv/bin/python bench/apiserver.py [--seconds 2] [--rounds 3] [--connections 16] [--only weft|peer]
 
-Both servers run with the same certificates, one after the other, their data on the same disk and flushed (etcd with
-fsync, SQLite with synchronous=FULL). The client is one process that keeps every connection busy with one request at a
-time. Prints a table and writes bench/results/apiserver.json. kube-apiserver and etcd come from $WEFT_PEERS
-(default ~/.cache/weft-peers).
+Both servers run with the same certificates, their data on the same disk and flushed (etcd with fsync, SQLite with
+synchronous=FULL); loads alternate between them, so that what else the machine does falls on both. The client is one
+process that keeps every connection busy with one request at a time. Prints medians in a table and writes
+bench/results/apiserver.json. kube-apiserver and etcd come from $WEFT_PEERS (default ~/.cache/weft-peers).
 """
 
 import argparse
 import asyncio
 import json
 import os
-import shutil
 import socket
 import ssl
 import statistics
@@ -22,7 +21,7 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +30,8 @@ from weft.lab.pki.store import ensure
 
 PEERS = Path(os.environ.get("WEFT_PEERS", "~/.cache/weft-peers")).expanduser()
 RESULTS = Path(__file__).parent / "results"
-LISTED = 5_000
-LATENCIES = 300
+LATENCIES = 100
+MAPS, PODS = "/api/v1/namespaces/bench/configmaps", "/api/v1/namespaces/bench/pods"
 _DATA = "x" * 600
 
 
@@ -149,10 +148,13 @@ def pod(name: str) -> bytes:
     return json.dumps({"kind": "Pod", "apiVersion": "v1", "metadata": meta, "spec": spec}).encode()
 
 
-async def watch_latency(client: Client) -> dict[str, float]:
+async def watch_latency(client: Client, at: int) -> dict[str, float]:
     """From the first byte of a write to the event at a watcher, one write at a time."""
+    connection = await client.connect()
+    _, listed = await connection.call("GET", f"{MAPS}?limit=1")
+    version = json.loads(listed)["metadata"]["resourceVersion"]
     reader, writer = await asyncio.open_connection("127.0.0.1", client._port, ssl=client.tls, limit=1 << 24)
-    path = "/api/v1/namespaces/bench/configmaps?watch=true&labelSelector=latency%3Dyes"
+    path = f"{MAPS}?watch=true&labelSelector=latency%3Dyes&resourceVersion={version}"
     writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\nAccept: application/json\r\n\r\n".encode())
     await reader.readuntil(b"\r\n\r\n")
     seen: dict[bytes, asyncio.Future[float]] = {}
@@ -164,15 +166,14 @@ async def watch_latency(client: Client) -> dict[str, float]:
                     future.set_result(time.perf_counter())
 
     task = asyncio.create_task(follow())
-    connection = await client.connect()
     latencies: list[float] = []
     for number in range(LATENCIES):
-        name = f"latency-{number:05d}"
+        name = f"latency-{at}-{number:05d}"
         body = json.loads(config_map(name))
         body["metadata"]["labels"]["latency"] = "yes"
         arrived = seen[f'"{name}"'.encode()] = asyncio.get_running_loop().create_future()
         begun = time.perf_counter()
-        await connection.call("POST", "/api/v1/namespaces/bench/configmaps", json.dumps(body).encode())
+        await connection.call("POST", MAPS, json.dumps(body).encode())
         latencies.append((await asyncio.wait_for(arrived, 10)) - begun)
         seen.clear()
     task.cancel()
@@ -181,41 +182,74 @@ async def watch_latency(client: Client) -> dict[str, float]:
     return {"p50_ms": round(statistics.median(latencies) * 1e3, 2), "p99_ms": round(latencies[-3] * 1e3, 2)}
 
 
-async def measure(port: int, pki: Pki, connections: int, seconds: float) -> dict[str, Any]:
-    client = Client(port, pki)
-    namespace = {"kind": "Namespace", "apiVersion": "v1", "metadata": {"name": "bench"}}
-    first = await client.connect()
-    await first.call("POST", "/api/v1/namespaces", json.dumps(namespace).encode())
-    account = {"kind": "ServiceAccount", "apiVersion": "v1", "metadata": {"name": "default"}}
-    await first.call("POST", "/api/v1/namespaces/bench/serviceaccounts", json.dumps(account).encode())
-    maps, pods = "/api/v1/namespaces/bench/configmaps", "/api/v1/namespaces/bench/pods"
-    found: dict[str, Any] = {}
-    found["watch latency"] = await watch_latency(client)
-    found["create ConfigMap"] = await client.load(
-        connections, seconds, lambda n: ("POST", maps, config_map(f"map-{n:07d}"))
-    )
-    found["create Pod"] = await client.load(connections, seconds, lambda n: ("POST", pods, pod(f"pod-{n:07d}")))
-    found["update ConfigMap"] = await client.load(
-        connections,
-        seconds,
-        lambda n: (
-            "PUT",
-            f"{maps}/map-{n % 500 + 1:07d}",
-            config_map(f"map-{n % 500 + 1:07d}").replace(b"xx", b"x%d" % n, 1),
-        ),
-    )
-    found["get ConfigMap"] = await client.load(
-        connections, seconds, lambda n: ("GET", f"{maps}/map-{n % 500 + 1:07d}", b"")
-    )
-    times = []
-    for _ in range(5):
-        begun = time.perf_counter()
-        code, body = await first.call("GET", f"{pods}?resourceVersion=0")
-        times.append(time.perf_counter() - begun)
-        assert code == 200, body[:200]
-    count = body.count(b'"nodeName":"node1"')
-    found["list Pods"] = {"p50_ms": round(statistics.median(times) * 1e3, 1), "objects": count}
-    return found
+class Bench:
+    """One server under measurement. Each load makes objects of its own, so that rounds can alternate."""
+
+    def __init__(self, port: int, pki: Pki, connections: int, seconds: float) -> None:
+        self._client = Client(port, pki)
+        self._connections = connections
+        self._seconds = seconds
+        self._round = 0
+
+    async def prepare(self) -> None:
+        first = await self._client.connect()
+        namespace = {"kind": "Namespace", "apiVersion": "v1", "metadata": {"name": "bench"}}
+        await first.call("POST", "/api/v1/namespaces", json.dumps(namespace).encode())
+        account = {"kind": "ServiceAccount", "apiVersion": "v1", "metadata": {"name": "default"}}
+        await first.call("POST", "/api/v1/namespaces/bench/serviceaccounts", json.dumps(account).encode())
+        for number in range(500):
+            code, body = await first.call("POST", MAPS, config_map(f"fixed-{number}"))
+            assert code == 201, body
+
+    async def run(self, name: str) -> dict[str, float]:
+        self._round += 1
+        at = self._round
+        if name == "watch latency":
+            return await watch_latency(self._client, at)
+        if name == "list Pods":
+            return await self._list()
+        make: dict[str, Callable[[int], tuple[str, str, bytes]]] = {
+            "create ConfigMap": lambda n: ("POST", MAPS, config_map(f"map-{at}-{n}")),
+            "create Pod": lambda n: ("POST", PODS, pod(f"pod-{at}-{n}")),
+            "update ConfigMap": lambda n: (
+                "PUT",
+                f"{MAPS}/fixed-{n % 500}",
+                config_map(f"fixed-{n % 500}").replace(b"xxxxxxxx", b"%08d" % (n + at * 100_000), 1),
+            ),
+            "get ConfigMap": lambda n: ("GET", f"{MAPS}/fixed-{n % 500}", b""),
+        }
+        found: dict[str, float] = await self._client.load(self._connections, self._seconds, make[name])
+        return found
+
+    async def _list(self) -> dict[str, float]:
+        """Of up to 500 pods, from the cache."""
+        connection = await self._client.connect()
+        times = []
+        for _ in range(10):
+            begun = time.perf_counter()
+            code, body = await connection.call("GET", f"{PODS}?resourceVersion=0&limit=500")
+            times.append(time.perf_counter() - begun)
+            assert code == 200, body[:200]
+        return {"p50_ms": round(statistics.median(times) * 1e3, 1)}
+
+
+LOADS = ("watch latency", "create ConfigMap", "create Pod", "update ConfigMap", "get ConfigMap", "list Pods")
+
+
+async def alternate(benches: dict[str, Bench], rounds: int) -> dict[str, dict[str, Any]]:
+    """Every load at one server and then at the other, several times over: medians of what each did."""
+    for bench in benches.values():
+        await bench.prepare()
+    found: dict[str, dict[str, list[dict[str, float]]]] = {name: {load: [] for load in LOADS} for name in benches}
+    for _ in range(rounds):
+        for load in LOADS:
+            for name, bench in benches.items():
+                found[name][load].append(await bench.run(load))
+    return {name: {load: medians(each) for load, each in loads.items()} for name, loads in found.items()}
+
+
+def medians(results: list[dict[str, float]]) -> dict[str, float]:
+    return {key: round(statistics.median(result[key] for result in results), 2) for key in results[0]}
 
 
 def pss(*pids: int) -> int:
@@ -271,16 +305,17 @@ def common(pki: Pki, port: int) -> list[str]:
     ]
 
 
-def weft(home: Path, pki: Pki, connections: int, seconds: float) -> dict[str, Any]:
+@contextmanager
+def weft(home: Path, pki: Pki) -> Iterator[tuple[int, float, list[int]]]:
+    """(port, seconds until ready, process ids)"""
     port = free_port()
     argv = [sys.executable, "-m", "weft.apiserver", *common(pki, port), f"--data={home / 'store.db'}"]
     with running(home / "weft.log", *argv) as server:
-        ready = wait_until_ready(server, port, pki, home / "weft.log")
-        found = asyncio.run(measure(port, pki, connections, seconds))
-        return {"ready_s": round(ready, 2), **found, "memory_mb": pss(server.pid)}
+        yield port, wait_until_ready(server, port, pki, home / "weft.log"), [server.pid]
 
 
-def peer(home: Path, pki: Pki, connections: int, seconds: float) -> dict[str, Any]:
+@contextmanager
+def peer(home: Path, pki: Pki) -> Iterator[tuple[int, float, list[int]]]:
     port, client = free_port(), f"http://127.0.0.1:{free_port()}"
     other = f"http://127.0.0.1:{free_port()}"
     etcd = [
@@ -298,15 +333,12 @@ def peer(home: Path, pki: Pki, connections: int, seconds: float) -> dict[str, An
         "--advertise-address=127.0.0.1",
         "--endpoint-reconciler-type=none",
         f"--cert-dir={home / 'certs'}",
-        "--disable-admission-plugins=ServiceAccount",
     ]
     with (
         running(home / "etcd.log", *etcd) as store,
         running(home / "peer.log", str(PEERS / "kube-apiserver"), *common(pki, port), *flags) as server,
     ):
-        ready = wait_until_ready(server, port, pki, home / "peer.log")
-        found = asyncio.run(measure(port, pki, connections, seconds))
-        return {"ready_s": round(ready, 2), **found, "memory_mb": pss(server.pid, store.pid)}
+        yield port, wait_until_ready(server, port, pki, home / "peer.log"), [server.pid, store.pid]
 
 
 def table(results: dict[str, dict[str, Any]]) -> None:
@@ -324,18 +356,26 @@ def table(results: dict[str, dict[str, Any]]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=5, help="of each load (default: %(default)s)")
+    parser.add_argument("--seconds", type=float, default=2, help="of each load in each round (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=3, help="(default: %(default)s)")
     parser.add_argument("--connections", type=int, default=16, help="(default: %(default)s)")
     parser.add_argument("--only", choices=("weft", "peer"))
     args = parser.parse_args()
-    results: dict[str, dict[str, Any]] = {}
-    with tempfile.TemporaryDirectory(prefix="weft-bench-", dir=Path.home()) as directory:
+    kinds = {"weft": weft, "kube-apiserver + etcd": peer}
+    if args.only == "weft" or not (PEERS / "kube-apiserver").is_file():
+        del kinds["kube-apiserver + etcd"]
+    if args.only == "peer":
+        del kinds["weft"]
+    with tempfile.TemporaryDirectory(prefix="weft-bench-", dir=Path.home()) as directory, ExitStack() as stack:
         home = Path(directory)
         pki = ensure(home / "pki", nodes={}, addresses=["127.0.0.1", "10.96.0.1"])
-        if args.only != "peer":
-            results["weft"] = weft(home, pki, args.connections, args.seconds)
-        if args.only != "weft" and shutil.which(str(PEERS / "kube-apiserver")):
-            results["kube-apiserver + etcd"] = peer(home, pki, args.connections, args.seconds)
+        started = {name: stack.enter_context(start(home, pki)) for name, start in kinds.items()}
+        benches = {name: Bench(port, pki, args.connections, args.seconds) for name, (port, _, _) in started.items()}
+        results: dict[str, dict[str, Any]] = {name: {"ready_s": round(started[name][1], 2)} for name in kinds}
+        for name, pids in ((name, pids) for name, (_, _, pids) in started.items()):
+            results[name]["memory idle MB"] = pss(*pids)
+        for name, found in asyncio.run(alternate(benches, args.rounds)).items():
+            results[name] |= {**found, "memory after MB": pss(*started[name][2])}
     table(results)
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "apiserver.json").write_text(json.dumps(results, indent=2) + "\n")
