@@ -177,7 +177,7 @@ def test_external_ips() -> None:
     made = entries(one, [endpoint_slice(endpoint(A))], NODE, problems)
     assert Frontend(ip_address("198.51.100.9").packed, "tcp", 80) in made
     assert len(made) == 2
-    assert problems.lines == ["default/web: externalIPs 'nonsense' is not an IP address"]
+    assert problems.found == {"default/web": ["externalIPs 'nonsense' is not an IP address"]}
 
 
 def test_affinity_has_its_default() -> None:
@@ -215,5 +215,6 @@ def test_malformed_parts_are_left_out_and_told() -> None:
     made = entries(service(cluster_ip="10.96.0.10", clusterIPs=["10.96.0.10", "x"]), [bad], NODE, problems)
     (entry,) = made.values()
     assert addresses(entry.cluster) == [f"{A}:8080"]
-    assert len(problems.lines) == 4
-    assert "300.1.1.1" in problems.lines[0]
+    (told,) = problems.found.values()
+    assert len(told) == 4
+    assert "300.1.1.1" in told[0]

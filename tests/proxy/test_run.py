@@ -136,6 +136,13 @@ async def test_a_bad_object_does_not_stop_the_others() -> None:
     running.cluster.put(SERVICES, plain(service()))
     async with running.proxy():
         shown = await running.until("10.96.0.10 . tcp . 80")
+        async with asyncio.timeout(5):
+            while not (events := [one for call, what, _, one in running.cluster.calls if what == "events"]):
+                await asyncio.sleep(0.01)
+    assert {(one["involvedObject"]["name"], one["reason"]) for one in events} <= {
+        ("bad", "FailedToProxy"),
+        ("worse", "FailedToProxy"),
+    }
     assert "10.96.0.11 . tcp" not in shown
 
 
@@ -157,6 +164,56 @@ async def test_health_and_metrics() -> None:
         _, metrics = await running.get(running.config.metrics, "/metrics")
         assert 'kubeproxy_proxy_healthz_total{code="503"}' in metrics
         assert "kubeproxy_sync_proxy_rules_duration_seconds_count" in metrics
+
+
+async def test_health_check_ports_of_services() -> None:
+    running = Running()
+    port = free_port()
+    running.cluster.put(NODES, {**NODE, "status": {"addresses": [{"type": "InternalIP", "address": "127.0.0.1"}]}})
+    local = {"type": "LoadBalancer", "externalTrafficPolicy": "Local"}
+    running.cluster.put(SERVICES, plain(service(**local, healthCheckNodePort=port)))
+    running.cluster.put(ENDPOINT_SLICES, plain(endpoint_slice(endpoint("10.244.2.5", "node2"))))
+
+    async def answers(code: int) -> Any:
+        async with asyncio.timeout(5):
+            while True:
+                with contextlib.suppress(aiohttp.ClientError):
+                    found, body = await running.get(("127.0.0.1", port), "/healthz")
+                    if found == code:
+                        return msgspec.json.decode(body)
+                await asyncio.sleep(0.01)
+
+    async with running.proxy():
+        assert (await answers(503))["localEndpoints"] == 0
+        running.cluster.put(ENDPOINT_SLICES, plain(endpoint_slice(endpoint("10.244.1.5"))))
+        assert await answers(200) == {
+            "service": {"namespace": "default", "name": "web"},
+            "localEndpoints": 1,
+            "serviceProxyHealthy": True,
+        }
+        draining = endpoint("10.244.1.5", conditions={"ready": False, "serving": True, "terminating": True})
+        running.cluster.put(ENDPOINT_SLICES, plain(endpoint_slice(draining)))
+        await answers(503)
+        running.cluster.put(SERVICES, plain(service(type="LoadBalancer")))
+        async with asyncio.timeout(5):
+            with pytest.raises(aiohttp.ClientConnectorError):
+                while True:
+                    await running.get(("127.0.0.1", port), "/healthz")
+                    await asyncio.sleep(0.01)
+
+
+async def test_a_health_check_port_in_use_is_told() -> None:
+    running = Running()
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        running.cluster.put(NODES, {**NODE, "status": {"addresses": [{"type": "InternalIP", "address": "127.0.0.1"}]}})
+        local = {"type": "LoadBalancer", "externalTrafficPolicy": "Local"}
+        running.cluster.put(SERVICES, plain(service(**local, healthCheckNodePort=port)))
+        async with running.proxy(), asyncio.timeout(5):
+            while not any(one.get("reason") == "FailedToStartServiceHealthcheck" for *_, one in running.cluster.calls):
+                await asyncio.sleep(0.01)
 
 
 def parse(*flags: str) -> Config:

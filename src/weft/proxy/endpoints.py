@@ -62,7 +62,7 @@ def candidates(
                 try:
                     address = packed(listed.addresses[0])
                 except (ValueError, IndexError):
-                    complain(f"{one.metadata.key}: endpoint {list(listed.addresses)} has no IP address")
+                    complain(f"EndpointSlice {one.metadata.name}: endpoint {list(listed.addresses)} has no IP address")
                     continue
                 if (address, number) not in found or not listed.conditions.terminating:
                     found[address, number] = _endpoint(listed, address, number, node)

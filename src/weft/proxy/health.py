@@ -86,14 +86,14 @@ class HealthPort:
         eligible = self._health.eligible
         code = 200 if self._health.healthy and eligible else 503
         self._metrics.healthz.labels(str(code)).inc()
-        return _json(code, self._health.report(eligible=eligible))
+        return json_response(code, self._health.report(eligible=eligible))
 
     async def _livez(self, _request: web.Request) -> web.Response:
         code = 200 if self._health.healthy else 503
         self._metrics.livez.labels(str(code)).inc()
-        return _json(code, self._health.report())
+        return json_response(code, self._health.report())
 
 
-def _json(code: int, body: object) -> web.Response:
+def json_response(code: int, body: object) -> web.Response:
     headers = {"X-Content-Type-Options": "nosniff"}
     return web.Response(status=code, body=msgspec.json.encode(body), content_type="application/json", headers=headers)

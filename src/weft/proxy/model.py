@@ -8,6 +8,7 @@ Pure; all modes program the same entries, and `words` spells them. Rules: KEP-20
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses
 from typing import Literal, NamedTuple
 
@@ -73,10 +74,11 @@ class NodeView:
 class Problems:
     """What could not be understood, in words; such parts of an object are left out, the rest works."""
 
-    lines: list[str] = field(default_factory=list)
+    found: dict[str, list[str]] = field(default_factory=dict)
+    """By the Service's key."""
 
-    def add(self, line: str) -> None:
-        self.lines.append(line)
+    def add(self, key: str, what: str) -> None:
+        self.found.setdefault(key, []).append(what)
 
 
 def is_proxied(service: Service) -> bool:
@@ -96,7 +98,8 @@ def entries(
     """All that this node answers for `service`; both families. `slices` are those of the Service, of any family."""
     if not is_proxied(service):
         return {}
-    slices = list(slices)
+    slices, key = list(slices), service.metadata.key
+    complain = partial(problems.add, key)
     made: dict[Frontend, Entry] = {}
     for text in service.spec.cluster_ips or (service.spec.cluster_ip,):
         cluster_ip = _packed(text, "clusterIP", service, problems)
@@ -108,9 +111,9 @@ def entries(
         sources = _sources(service, width, node, addresses["LoadBalancer"], problems)
         for port in service.spec.ports or ():
             if port.protocol not in PROTOCOLS or not (0 < port.port < 65536 and 0 <= port.node_port < 65536):
-                problems.add(f"{service.metadata.key}: port {port.port}/{port.protocol} cannot be")
+                problems.add(key, f"port {port.port}/{port.protocol} cannot be")
                 continue
-            found = candidates(family_slices, port.name, port.protocol, node.name, problems.add)
+            found = candidates(family_slices, port.name, port.protocol, node.name, complain)
             _port_entries(made, service, port, addresses, sources, usable_by(service, port, found, addresses, node))
     return made
 
@@ -192,7 +195,7 @@ def _sources(service: Service, width: int, node: NodeView, vips: list[bytes], pr
             # Validation of older servers lets padding with spaces through.
             ranges.append(parse_prefix(text.strip()))
         except ValueError as error:
-            problems.add(f"{service.metadata.key}: loadBalancerSourceRanges: {error}")
+            problems.add(service.metadata.key, f"loadBalancerSourceRanges: {error}")
     ranges = [one for one in ranges if one.version == version]
     if not ranges or any(one.prefixlen == 0 for one in ranges):
         return ()
@@ -229,5 +232,5 @@ def _packed(text: str, field: str, service: Service, problems: Problems) -> byte
     try:
         return packed(text)
     except ValueError:
-        problems.add(f"{service.metadata.key}: {field} {text!r} is not an IP address")
+        problems.add(service.metadata.key, f"{field} {text!r} is not an IP address")
         return None

@@ -101,7 +101,7 @@ class Planner:
             return entries(service, self._slices.get(key, {}).values(), self.node, self.problems)
         except ValueError as error:
             # A foreign server may hold what ours would refuse: the Service is left out, all others go on.
-            self.problems.add(f"{key}: {error}")
+            self.problems.add(key, str(error))
             return {}
 
     def _claim(self, at: Frontend, key: str) -> None:
@@ -111,7 +111,7 @@ class Planner:
             if key not in claims:
                 claims.append(key)
                 claims.sort()
-                self.problems.add(f"{key}: {at.protocol} port {at.port} of its address belongs to {claims[0]}")
+                self.problems.add(key, f"{at.protocol} port {at.port} of its address is claimed by {claims[0]} too")
             self._holder[at] = claims[0]
 
     def _release(self, at: Frontend, key: str) -> None:

@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator
 
 from weft.addresses import Address
 from weft.cluster.errors import ApiError
+from weft.cluster.events import EventRecorder, reference
 from weft.cluster.objects.node import Node
 from weft.cluster.objects.resource import ENDPOINT_SLICES, NODES, SERVICES
 from weft.cluster.objects.service import Service
@@ -27,6 +28,7 @@ from weft.kernel.real.conntrack import RealConntrack
 from weft.kernel.real.netlink import NetlinkNetwork
 from weft.kernel.real.nft import RealNft
 from weft.proxy import words
+from weft.proxy.checkports import CheckPorts
 from weft.proxy.config import Config, add_arguments, from_arguments
 from weft.proxy.health import Health, HealthPort
 from weft.proxy.metrics import Metrics
@@ -111,7 +113,9 @@ class Proxy:
         self.config = config
         self.metrics = Metrics()
         self.health = Health(asyncio.get_running_loop().time, 2 * config.sync_period)
-        self.syncer = Syncer(mode, conntrack, NodeView(config.node), self.health, self.metrics)
+        self.events = EventRecorder(cluster, "kube-proxy", config.node)
+        self.syncer = Syncer(mode, conntrack, NodeView(config.node), self.health, self.metrics, self._complain)
+        self.checks = CheckPorts(lambda: self.health.healthy, self._complain)
         self.loop = Loop(self._step, name="sync", quiet=config.min_sync_period, resync=config.sync_period)
         self.ranges = ServiceRanges(cluster, config.service_ranges, mode)
         self._mode = mode
@@ -131,6 +135,8 @@ class Proxy:
             _log.info(
                 "node=%s services=%d slices=%d", self.config.node, len(self.services.objects), len(self.slices.objects)
             )
+            if self._node is None:
+                _log.warning("there is no Node %s yet: NodePorts answer nowhere", self.config.node)
             group.create_task(self.loop.run())
             group.create_task(self.ranges.run())
 
@@ -145,6 +151,8 @@ class Proxy:
                 server = HealthServer(*self.config.metrics, metrics=self.metrics.registry)
                 await server.start()
                 stack.push_async_callback(server.close)
+            stack.push_async_callback(self.checks.close)
+            stack.push_async_callback(self.events.close)
             yield
 
     def _on_node(self, _key: str, _old: Node | None, new: Node | None) -> None:
@@ -165,6 +173,11 @@ class Proxy:
             _log.warning("another program changed what was programmed: doing it anew")
             self.syncer.recheck()
         await self.syncer.step()
+        await self.checks.sync(self.syncer.checks(), [str(one) for one in self.syncer.planner.node.port_addresses])
+
+    def _complain(self, key: str, reason: str, what: str) -> None:
+        if service := self.services.objects.get(key):
+            self.events.event(reference(SERVICES, service), "Warning", reason, what)
 
     def _own_addresses(self) -> tuple[Address, ...]:
         if self.config.port_ranges is None:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from weft.cluster.objects.service import Service
@@ -10,6 +11,7 @@ from weft.kernel.conntrack import Conntrack, Translation
 from weft.kernel.nft import NftError
 from weft.kernel.state.nft import PROTOCOLS
 from weft.proxy import words
+from weft.proxy.checks import Check, check, wants_check
 from weft.proxy.health import Health
 from weft.proxy.metrics import Metrics
 from weft.proxy.model import NodeView
@@ -19,6 +21,8 @@ from weft.proxy.planner import Planner
 
 _log = logging.getLogger(__name__)
 TRIGGER_ANNOTATION = "endpoints.kubernetes.io/last-change-trigger-time"
+Complain = Callable[[str, str, str], None]
+"""Tells of a Service (its key) a reason and what is wrong, as an Event."""
 _TOLD_SINGLY = 50
 """More changes than this at once are counted in the log, not told one by one."""
 
@@ -26,26 +30,58 @@ _TOLD_SINGLY = 50
 class Syncer:
     """Takes objects in as they come; `step` brings the kernel up to them."""
 
-    def __init__(self, mode: Mode, conntrack: Conntrack, node: NodeView, health: Health, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        mode: Mode,
+        conntrack: Conntrack,
+        node: NodeView,
+        health: Health,
+        metrics: Metrics,
+        complain: Complain = lambda *_: None,
+    ) -> None:
         self.planner = Planner(node)
+        self._complain = complain
+        self._told: dict[str, frozenset[str]] = {}
+        self._checked: set[str] = set()
+        self._checks: dict[int, Check] | None = None
         self._mode = mode
         self._conntrack = conntrack
         self._health = health
         self._metrics = metrics
         self._complete = False
-        self._count = 0
         self._triggers: list[str] = []
         self._forgetting: asyncio.Task[None] | None = None
 
     def on_service(self, key: str, _old: Service | None, new: Service | None) -> None:
         self._metrics.service_changes.inc()
         self.planner.set_service(key, new)
+        if new is None:
+            self._told.pop(key, None)
+        if key in self._checked or (new and wants_check(new)):
+            self._checked.add(key)
+            self._checks = None
 
     def on_slice(self, _key: str, old: EndpointSlice | None, new: EndpointSlice | None) -> None:
         self._metrics.endpoint_changes.inc()
         self.planner.set_slice(old, new)
+        if any(one is not None and one.service_key in self._checked for one in (old, new)):
+            self._checks = None
         if self._complete and new is not None and (stamp := (new.metadata.annotations or {}).get(TRIGGER_ANNOTATION)):
             self._triggers.append(stamp)
+
+    def checks(self) -> dict[int, Check]:
+        """The health-check ports of Services. Of two claims to one, that of the Service whose key sorts first holds."""
+        if self._checks is not None:
+            return self._checks
+        self._checks = {}
+        for key in sorted(self._checked):
+            service = self.planner.services.get(key)
+            found = check(service, self.planner.slices_of(key), self.planner.node.name) if service else None
+            if found is None:
+                self._checked.discard(key)
+            else:
+                self._checks.setdefault(found.port, found)
+        return self._checks
 
     def recheck(self) -> None:
         """The next step looks at what the kernel holds."""
@@ -85,9 +121,8 @@ class Syncer:
                 _log.debug("%s: %r is no time", TRIGGER_ANNOTATION, stamp)
 
     def _tell(self, changes: Changes, complete: bool, took: float) -> None:
-        problems, self.planner.problems.lines = self.planner.problems.lines, []
-        for line in problems[:_TOLD_SINGLY]:
-            _log.warning("%s", line)
+        self._complain_of(self.planner.problems.found)
+        self.planner.problems.found = {}
         level = logging.INFO if len(changes) <= _TOLD_SINGLY else logging.DEBUG
         if _log.isEnabledFor(level):
             for at, entry in changes.items():
@@ -95,6 +130,14 @@ class Syncer:
         if complete or level == logging.DEBUG:
             what = "all" if complete else "changed"
             _log.info("programmed %s: frontends=%d took=%.3fs", what, len(changes), took)
+
+    def _complain_of(self, problems: Mapping[str, list[str]]) -> None:
+        """Once for each, however often the Service is looked at."""
+        for key, found in problems.items():
+            known, self._told[key] = self._told.get(key, frozenset()), frozenset(found)
+            for what in self._told[key] - known:
+                _log.warning("%s: %s", key, what)
+                self._complain(key, "FailedToProxy", what)
 
     def _forget(self, stale: Stale) -> None:
         """Conntrack may be large: other changes do not wait for it."""
