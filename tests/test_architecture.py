@@ -9,8 +9,9 @@ import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "weft"
 IMPURE = {"asyncio", "socket", "subprocess", "os", "time", "random", "logging", "threading", "secrets", "aiohttp"}
-PURE_PACKAGES = ("addresses", "cluster/objects", "kernel/state", "dns/message", "dns/corefile", "apiserver/patch",
-                 "apiserver/selectors", "lab/config", "apiserver/kinds", "apiserver/tables", "apiserver/discovery")  # fmt: skip
+PURE_PACKAGES = ("addresses", "cluster/objects", "kernel/state", "dns/message", "dns/corefile",
+                 "apiserver/patch", "apiserver/selectors", "lab/config", "apiserver/kinds", "apiserver/tables",
+                 "apiserver/discovery")  # fmt: skip
 PURE_NAMES = {"model", "plan", "render", "topology", "diff", "allocator", "decide", "codec"}
 COMPONENTS = ("apiserver", "controllers", "scheduler", "kubelet", "overlay", "proxy", "dns")
 DOORS = {"weft.cluster.real", "weft.kernel.real.netlink.network", "weft.kernel.real.nft"}
