@@ -96,7 +96,8 @@ def _access_control(settings: Config) -> AccessControl:
 async def _serve(settings: Config, registry: Registry, access: AccessControl, failed: asyncio.Event) -> int:
     metrics = CollectorRegistry()
     metrics.register(StoreMetrics(registry.store))
-    address = f"{settings.advertise_address}:{settings.secure_port}"
+    host = settings.advertise_address
+    address = f"[{host}]:{settings.secure_port}" if ":" in host else f"{host}:{settings.secure_port}"
     documents = Documents([*KINDS, *REVIEWS], access, metrics, address, lambda: ["store"] if failed.is_set() else [])
     streaming = Streaming(registry.reader, access, _kubelet_tls(settings))
     resources = Resources(registry, REVIEWS, access, streaming)
@@ -110,10 +111,10 @@ async def _serve(settings: Config, registry: Registry, access: AccessControl, fa
         max_field_size=_LINE,
     )
     logging.getLogger("aiohttp.server").addFilter(without_content)
-    host = None if settings.bind_address == "::" else settings.bind_address
+    bind = None if settings.bind_address == "::" else settings.bind_address  # None: of both families
     loop = asyncio.get_running_loop()
     try:
-        listener = await loop.create_server(server, host, settings.secure_port, ssl=_tls(settings), backlog=1024)
+        listener = await loop.create_server(server, bind, settings.secure_port, ssl=_tls(settings), backlog=1024)
     except OSError as error:
         await streaming.close()
         raise ValueError(

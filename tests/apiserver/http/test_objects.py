@@ -188,3 +188,12 @@ async def test_refused_users_are_told_what_they_may_not(server: Server) -> None:
 async def test_server_side_apply_is_refused_clearly(server: Server) -> None:
     reply = await server.call("PATCH", f"{MAPS}/a?fieldManager=x", b"{}", Content_Type="application/apply-patch+yaml")
     assert reply.code == 415 and "application/merge-patch+json" in reply.json["message"]
+
+
+async def test_what_clients_make_up_makes_no_metrics(server: Server) -> None:
+    await server.get("/api/v1/madeup")
+    await server.call("BREW", PODS)
+    await server.get(PODS)
+    text = (await server.get("/metrics")).body.decode()
+    assert 'apiserver_request_total{code="200",resource="pods",verb="list"} 1.0' in text
+    assert "madeup" not in text and "brew" not in text

@@ -24,6 +24,23 @@ from weft.cluster.errors import ApiError
 
 log = logging.getLogger(__name__)
 
+_VERBS = frozenset(
+    [
+        "get",
+        "list",
+        "watch",
+        "create",
+        "update",
+        "patch",
+        "delete",
+        "deletecollection",
+        "post",
+        "put",
+        "head",
+        "options",
+    ]
+)
+"""Of the metrics' labels; what a client makes up must not make series."""
 _BUCKETS = (0.001, 0.005, 0.025, 0.1, 0.5, 2.0, 10.0)
 
 
@@ -68,15 +85,17 @@ class Chain:
         info = request_info.parse(request.method, request.path, request.query)
         long = is_long_running(info)
         if long:
-            self._metrics.long_running.labels(info.verb).inc()
+            self._metrics.long_running.labels(_long_verb(info)).inc()
         try:
             response = await self._answer(info, request)
         finally:
             if long:
-                self._metrics.long_running.labels(info.verb).dec()
-        self._metrics.requests.labels(info.verb, info.resource, str(response.status)).inc()
+                self._metrics.long_running.labels(_long_verb(info)).dec()
+        verb = info.verb if info.verb in _VERBS else "other"
+        resource = info.resource if self._resources.serves(info.resource) else ""
+        self._metrics.requests.labels(verb, resource, str(response.status)).inc()
         if not long:
-            self._metrics.seconds.labels(info.verb).observe(time.perf_counter() - begun)
+            self._metrics.seconds.labels(verb).observe(time.perf_counter() - begun)
         return response
 
     async def _answer(self, info: RequestInfo, request: web.BaseRequest) -> web.StreamResponse:
@@ -109,6 +128,10 @@ class Chain:
         connection = request.get_extra_info("ssl_object")
         certificate = connection.getpeercert(binary_form=True) if connection is not None else None
         return await self._access.authenticate(certificate, request.headers.get("Authorization", ""))
+
+
+def _long_verb(info: RequestInfo) -> str:
+    return "watch" if info.verb == "watch" else info.subresource
 
 
 def _continue_expired(error: lists.ContinueExpired) -> web.Response:

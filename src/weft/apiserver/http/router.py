@@ -29,8 +29,12 @@ class Resources:
         self._registry = registry
         self._reviews = {(each.resource.group, each.resource.version, each.resource.plural): each for each in reviews}
         self._groups = {group for group, _, _ in self._reviews} | {kind.group for kind in registry.kinds}
+        self._plurals = {kind.plural for kind in registry.kinds} | {plural for _, _, plural in self._reviews}
         self._access = access
         self._streaming = streaming
+
+    def serves(self, plural: str) -> bool:
+        return plural in self._plurals
 
     async def serve(self, info: RequestInfo, user: User, request: web.BaseRequest) -> web.StreamResponse:
         key = info.group, info.version, info.resource
