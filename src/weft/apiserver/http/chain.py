@@ -24,22 +24,8 @@ from weft.cluster.errors import ApiError
 
 log = logging.getLogger(__name__)
 
-_VERBS = frozenset(
-    [
-        "get",
-        "list",
-        "watch",
-        "create",
-        "update",
-        "patch",
-        "delete",
-        "deletecollection",
-        "post",
-        "put",
-        "head",
-        "options",
-    ]
-)
+_COMMON = ("get", "list", "watch", "create", "update", "patch", "delete", "deletecollection")
+_VERBS = frozenset((*_COMMON, "post", "put", "head", "options"))
 """Of the metrics' labels; what a client makes up must not make series."""
 _BUCKETS = (0.001, 0.005, 0.025, 0.1, 0.5, 2.0, 10.0)
 
