@@ -18,6 +18,7 @@ from pathlib import Path
 _V1 = ("cpu", "cpuacct", "cpuset", "memory", "pids", "blkio", "devices", "freezer", "systemd")
 PAUSE = "registry.k8s.io/pause:3.10.2"
 BUSYBOX = "docker.io/library/busybox:latest"
+_PATIENCE = 30.0
 _MADE = Path(tempfile.gettempdir()) / f"weft-kubelet-images-{os.getuid()}"
 
 _CONFIG = """version = 2
@@ -71,14 +72,18 @@ class Node:
 
 
 def _run(*words: str) -> str:
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=_PATIENCE)
     if done.returncode:
         raise RuntimeError(f"{' '.join(words)}: {done.stderr.strip()}")
     return done.stdout
 
 
-def _quiet(*words: str) -> None:
-    subprocess.run(words, capture_output=True, check=False)
+def _quiet(*words: str) -> str:
+    """What the program printed; "" where it failed or took too long (ctr waits for ever for a dead containerd)."""
+    try:
+        return subprocess.run(words, capture_output=True, text=True, check=False, timeout=_PATIENCE).stdout
+    except subprocess.TimeoutExpired:
+        return ""
 
 
 @contextlib.contextmanager
@@ -152,10 +157,7 @@ def _images() -> Path:
 def _clean(directory: Path, namespace: str, process: subprocess.Popen[bytes] | None) -> None:
     socket = str(directory / "c.sock")
     if process is not None and process.poll() is None:
-        listed = subprocess.run(
-            ["ctr", "-a", socket, "-n", "k8s.io", "task", "ls", "-q"], capture_output=True, text=True, check=False
-        )
-        for task in listed.stdout.split():
+        for task in _quiet("ctr", "-a", socket, "-n", "k8s.io", "task", "ls", "-q").split():
             _quiet("ctr", "-a", socket, "-n", "k8s.io", "task", "rm", "-f", task)
         process.kill()
         process.wait()

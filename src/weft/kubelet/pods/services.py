@@ -1,5 +1,6 @@
 """What every pod worker of this node shares."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,7 @@ from weft.kubelet.cri.client import Runtime
 from weft.kubelet.cri.model import RuntimeCondition
 from weft.kubelet.pods.backoff import Backoff
 from weft.kubelet.pods.images import ImagePuller
+from weft.kubelet.pods.slots import Slots
 from weft.kubelet.probes.prober import Prober
 from weft.kubelet.status.writer import StatusWriter
 from weft.kubelet.volumes.manager import VolumeManager
@@ -36,6 +38,7 @@ class NodeServices:
     tell: Callable[[Pod, Container | None, str, str, str], None]
     """Records an event: pod, container, type, reason, message."""
     backoff: Backoff = field(default_factory=Backoff)
+    slots: Slots = field(default_factory=lambda: Slots(max(8, 4 * (os.cpu_count() or 1))))
     network: RuntimeCondition = field(default_factory=lambda: RuntimeCondition(True))
     """Whether pods can get a network now."""
     memory_capacity: int = 0

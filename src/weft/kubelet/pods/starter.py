@@ -66,7 +66,8 @@ class Starter:
         node, config = self._node, self._node.config
         Path(log_directory(pod, str(config.pod_log_dir))).mkdir(parents=True, exist_ok=True)
         node.cgroups.ensure(cgroup_parent(config.cgroup_root, pod), pod_resources(pod))
-        await node.runtime.run_sandbox(message)
+        async with node.slots.hold():
+            await node.runtime.run_sandbox(message)
 
     async def start(
         self,
@@ -86,19 +87,27 @@ class Starter:
             config = await self._container_message(pod, start, facts, sandbox, volumes, target)
         except (ConfigError, FieldError, ApiError, OSError) as error:
             raise self._failed(pod, container, "CreateContainerConfigError", str(error)) from None
+        if start.leftover:
+            await runtime.remove(start.leftover)
+        async with self._node.slots.hold(begun=True):
+            identity = await self._create(pod, container, sandbox, config, sandbox_message)
+        await self._post_start(pod, container, identity, sandbox)
+
+    async def _create(
+        self, pod: Pod, container: Container, sandbox: Sandbox, config: Message, sandbox_message: Message
+    ) -> str:
+        """Creates and starts the container; its id."""
         try:
-            if start.leftover:
-                await runtime.remove(start.leftover)
-            identity = await runtime.create(sandbox.id, config, sandbox_message)
+            identity = await self._node.runtime.create(sandbox.id, config, sandbox_message)
         except RuntimeFault as fault:
             raise self._failed(pod, container, "CreateContainerError", fault.message) from None
         self._node.tell(pod, container, "Normal", "Created", "Container created")
         try:
-            await runtime.start(identity)
+            await self._node.runtime.start(identity)
         except RuntimeFault as fault:
             raise self._failed(pod, container, "RunContainerError", fault.message) from None
         self._node.tell(pod, container, "Normal", "Started", "Container started")
-        await self._post_start(pod, container, identity, sandbox)
+        return identity
 
     def _failed(self, pod: Pod, container: Container, reason: str, message: str) -> StartError:
         self._node.tell(pod, container, "Warning", "Failed", f"Error: {message}")
