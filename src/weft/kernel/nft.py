@@ -40,6 +40,10 @@ class Nft(Protocol):
         """All elements of a set or map that is not an interval set. NftError where it does not exist."""
         ...
 
+    def rules(self, table: Table) -> Mapping[str, str]:
+        """For each chain with rules a digest of them: it stays the same as long as they do."""
+        ...
+
     def show(self, table: Table) -> str:
         """The whole table as text, for people and tests."""
         ...

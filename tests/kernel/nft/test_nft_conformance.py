@@ -16,6 +16,7 @@ from weft.kernel.state.nft import (
     IP_DADDR,
     IP_SADDR,
     L4PROTO,
+    TCP_DPORT,
     Chain,
     DnatTo,
     Hook,
@@ -119,6 +120,20 @@ def test_text_and_bytes_say_the_same(nft: Nft) -> None:
     assert nft.elements(ENDPOINTS) == slots
     nft.apply(Transaction().delete_elements(ENDPOINTS, slots))
     assert nft.elements(ENDPOINTS) == {}
+
+
+def test_keys_and_data_of_one_short_field(nft: Nft) -> None:
+    """The kernel pads fields only where there are several."""
+    ports = Set(TABLE, "ports", concat(DPORT))
+    pairs = Map(TABLE, "pairs", concat(L4PROTO), data=concat(TCP_DPORT))
+    wanted = {ports.pack(number): None for number in (1, 80, 65535)}
+    elements = {pairs.pack("tcp"): pairs.pack_data(80), pairs.pack("udp"): pairs.pack_data(53)}
+    nft.apply(build().add(ports, pairs))
+    nft.apply(Transaction().add_elements(ports, wanted).add_elements(pairs, elements))
+    assert nft.elements(ports) == wanted
+    assert nft.elements(pairs) == elements
+    nft.apply(Transaction().delete_elements(ports, [ports.pack(80)]))
+    assert ports.pack(80) not in nft.elements(ports)
 
 
 def test_an_element_is_exchanged_in_one_transaction(nft: Nft) -> None:

@@ -184,6 +184,11 @@ class FakeNft:
             raise _refused(errno.ENOENT, f"{of.word} {of.text}")
         return dict(table.elements[of.name])
 
+    def rules(self, table: Table) -> Mapping[str, str]:
+        found = self.tables.get((table.family, table.name))
+        held = found.rules if found else {}
+        return {chain: "\n".join(rule.text() for rule in rules) for chain, rules in held.items() if rules}
+
     def show(self, table: Table) -> str:
         """Like `nft list table`: sets with sorted elements, then chains with their rules."""
         found = self._find(table)

@@ -4,12 +4,15 @@ import errno
 import os
 import socket
 from collections.abc import Mapping
+from hashlib import sha256
+from typing import Any
 
 from weft.kernel.nft import NftError, TableState
 from weft.kernel.real import netns as netns_of
 from weft.kernel.real.netlink.message import Message, error, messages
 from weft.kernel.real.nft import wire
 from weft.kernel.real.nft.library import Library
+from weft.kernel.real.nft.watch import ForeignChanges
 from weft.kernel.state.nft import Datum, ElementChange, Set, Table, Transaction
 
 _NLMSG_ERROR, _NLMSG_DONE = 2, 3
@@ -96,6 +99,18 @@ class RealNft:
 
     def elements(self, of: Set) -> Mapping[bytes, Datum]:
         return {key: datum for body in self._ask(wire.dump_elements(of)) for key, datum in wire.decode_elements(body)}
+
+    def rules(self, table: Table) -> Mapping[str, str]:
+        found: dict[str, Any] = {}
+        for body in self._ask(wire.dump_rules(table.family, table.name)):
+            name, chain, does = wire.decode_rule(body)
+            if name == table.name:
+                found.setdefault(chain, sha256()).update(does)
+        return {chain: digest.hexdigest() for chain, digest in found.items()}
+
+    def watch(self, table: str, netns: str = "") -> "ForeignChanges":
+        """Hears when others than this object change a table of that name, of any family. `netns` as for this object."""
+        return ForeignChanges(table, lambda: {self._socket.getsockname()[0], self._library.port()}, netns)
 
     def show(self, table: Table) -> str:
         return self._library.run(f"list table {table.text}")

@@ -2,7 +2,9 @@
 
 import ctypes
 import functools
+import os
 import re
+import socket
 from typing import Any
 
 from weft.kernel.nft import NftError
@@ -35,9 +37,11 @@ class Library:
 
     def __init__(self) -> None:
         self._library = _load()
+        before = _descriptors()
         self._context = self._library.nft_ctx_new(0)
         if not self._context:
             raise NftError("cannot open netlink for nftables: the kernel lacks nf_tables (CONFIG_NF_TABLES)")
+        self._descriptors = _descriptors() - before
         self._library.nft_ctx_buffer_output(self._context)
         self._library.nft_ctx_buffer_error(self._context)
 
@@ -50,10 +54,34 @@ class Library:
             raise NftError(f"nftables: {explain(complaint, commands)}")
         return str(output)
 
+    def port(self) -> int:
+        """The netlink port that the kernel knows us by, or 0 before the first command. The library does not tell it."""
+        for number in self._descriptors:
+            try:
+                with socket.socket(fileno=os.dup(number)) as copy:
+                    if copy.family == socket.AF_NETLINK:
+                        return int(copy.getsockname()[0])
+            except OSError:
+                # Another thread's, and closed meanwhile.
+                continue
+        return 0
+
     def close(self) -> None:
         if self._context:
             self._library.nft_ctx_free(self._context)
             self._context = None
+
+
+def _descriptors() -> set[int]:
+    found = set()
+    for number in map(int, os.listdir("/proc/self/fd")):
+        try:
+            os.fstat(number)
+        except OSError:
+            # That of the listing itself.
+            continue
+        found.add(number)
+    return found
 
 
 def explain(complaint: str, commands: str) -> str:

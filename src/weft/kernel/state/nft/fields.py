@@ -187,6 +187,11 @@ class Concat:
     def size(self) -> int:
         return sum(field.padded for field in self.fields)
 
+    @property
+    def kernel_size(self) -> int:
+        """The kernel pads fields only where there are several."""
+        return _WIDTH[self.fields[0].kind] if len(self.fields) == 1 else self.size
+
     def pack(self, *values: Value) -> bytes:
         """The key of these values, in order; ValueError where one does not fit its field."""
         return b"".join(pack_value(f.kind, v) for f, v in zip(self.fields, values, strict=True))
