@@ -75,6 +75,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--sync-frequency", type=float, default=30.0, metavar="SECONDS", help="how often volumes are brought up to date"
     )
+    add("--dry-run", action="store_true", help="print what the node would run, without root, and end")
 
 
 def from_arguments(args: argparse.Namespace, hostname: str) -> Config:
