@@ -25,6 +25,18 @@ class TableState:
     """Named sets and maps."""
 
 
+class Watch(Protocol):
+    """Hears of changes that others make to tables. `fileno` is readable when there is something to read."""
+
+    def fileno(self) -> int: ...
+
+    def read(self) -> bool:
+        """Whether there was such a change since the last call; also where that is not known."""
+        ...
+
+    def close(self) -> None: ...
+
+
 class Nft(Protocol):
     """Calls block, mostly for less than a millisecond; one object belongs to one thread at a time."""
 
@@ -42,6 +54,10 @@ class Nft(Protocol):
 
     def rules(self, table: Table) -> Mapping[str, str]:
         """For each chain with rules a digest of them: it stays the same as long as they do."""
+        ...
+
+    def watch(self, table: str) -> Watch | None:
+        """Hears when others than this object change a table of that name, of any family. None: there are no others."""
         ...
 
     def show(self, table: Table) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from weft.addresses import Prefix
+from weft.kernel.nft import Watch
 from weft.proxy.model import Entry, Frontend
 
 Changes = Mapping[Frontend, Entry | None]
@@ -30,6 +31,10 @@ class Mode(Protocol):
 
     def intact(self) -> bool:
         """Whether what was programmed still seems to be there: a quick look, no listing."""
+        ...
+
+    def watch(self) -> Watch | None:
+        """Hears of it when others change what was programmed; then the next `apply` must be complete."""
         ...
 
     def set_service_ranges(self, ranges: tuple[Prefix, ...]) -> None:

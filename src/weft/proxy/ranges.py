@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from typing import Protocol
+from collections.abc import Callable
 
 from weft.addresses import Prefix, parse_prefix
 from weft.cluster.errors import ApiError
@@ -13,6 +13,7 @@ from weft.cluster.reflector import Reflector
 
 _log = logging.getLogger(__name__)
 SERVICE_CIDRS = Resource("networking.k8s.io", "v1", "servicecidrs", "ServiceCIDR", namespaced=False)
+OnRanges = Callable[[tuple[Prefix, ...]], None]
 _AGAIN = 300.0
 
 
@@ -25,21 +26,16 @@ class ServiceCIDR(Struct, frozen=True):
     spec: ServiceCIDRSpec = ServiceCIDRSpec()
 
 
-class TakesRanges(Protocol):
-    def set_service_ranges(self, ranges: tuple[Prefix, ...]) -> None: ...
-
-
 class ServiceRanges:
     """Follows the ServiceCIDRs, where the server has them and lets us read them; `fixed` ones hold in any case."""
 
-    def __init__(self, cluster: Cluster, fixed: tuple[Prefix, ...], mode: TakesRanges) -> None:
+    def __init__(self, cluster: Cluster, fixed: tuple[Prefix, ...], on_change: OnRanges) -> None:
         self._cluster = cluster
         self._fixed = fixed
-        self._mode = mode
+        self._tell = on_change
         self._reflector = Reflector(cluster, SERVICE_CIDRS, ServiceCIDR, self._on_change)
 
     async def run(self) -> None:
-        self._mode.set_service_ranges(self._fixed)
         while True:
             try:
                 await self._cluster.list(SERVICE_CIDRS, as_=ServiceCIDR, limit=1)
@@ -57,4 +53,4 @@ class ServiceRanges:
                     found.add(parse_prefix(text))
                 except ValueError as error:
                     _log.warning("ServiceCIDR %s: %s", one.metadata.name, error)
-        self._mode.set_service_ranges(tuple(sorted(found, key=str)))
+        self._tell(tuple(sorted(found, key=str)))

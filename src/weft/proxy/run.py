@@ -13,7 +13,7 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator
 
-from weft.addresses import Address
+from weft.addresses import Address, Prefix
 from weft.cluster.errors import ApiError
 from weft.cluster.events import EventRecorder, reference
 from weft.cluster.objects.node import Node
@@ -23,7 +23,7 @@ from weft.cluster.port import Cluster
 from weft.cluster.real import HttpCluster, load
 from weft.cluster.reflector import Reflector
 from weft.kernel.conntrack import Conntrack
-from weft.kernel.nft import NftError
+from weft.kernel.nft import NftError, Watch
 from weft.kernel.real.conntrack import RealConntrack
 from weft.kernel.real.netlink import NetlinkNetwork
 from weft.kernel.real.nft import RealNft
@@ -45,6 +45,7 @@ from weft.reconcile.loop import Loop
 
 __all__ = ["add_arguments", "run"]
 _log = logging.getLogger(__name__)
+_PATIENCE = 0.1
 _OURS = f"!{HEADLESS_LABEL},!{PROXY_NAME_LABEL}"
 
 
@@ -117,7 +118,8 @@ class Proxy:
         self.syncer = Syncer(mode, conntrack, NodeView(config.node), self.health, self.metrics, self._complain)
         self.checks = CheckPorts(lambda: self.health.healthy, self._complain)
         self.loop = Loop(self._step, name="sync", quiet=config.min_sync_period, resync=config.sync_period)
-        self.ranges = ServiceRanges(cluster, config.service_ranges, mode)
+        self.ranges = ServiceRanges(cluster, config.service_ranges, self._on_ranges)
+        self._service_ranges: tuple[Prefix, ...] | None = config.service_ranges
         self._mode = mode
         self._node: Node | None = None
         self.services = Reflector(cluster, SERVICES, Service, self.syncer.on_service, label_selector=_OURS)
@@ -127,7 +129,7 @@ class Proxy:
         self.slices.subscribe(lambda *_: self._changed())
 
     async def run(self) -> None:
-        async with self._ports(), asyncio.TaskGroup() as group:
+        async with self._surroundings(), asyncio.TaskGroup() as group:
             for reflector in (self.services, self.slices, self.nodes):
                 group.create_task(reflector.run())
             for reflector in (self.services, self.slices, self.nodes):
@@ -141,8 +143,14 @@ class Proxy:
             group.create_task(self.ranges.run())
 
     @contextlib.asynccontextmanager
-    async def _ports(self) -> AsyncIterator[None]:
+    async def _surroundings(self) -> AsyncIterator[None]:
+        """The ports that answer, and the ear for what others do to our tables."""
         async with contextlib.AsyncExitStack() as stack:
+            if watch := self._mode.watch():
+                events = asyncio.get_running_loop()
+                stack.callback(watch.close)
+                events.add_reader(watch.fileno(), self._on_foreign, watch)
+                stack.callback(events.remove_reader, watch.fileno())
             if self.config.healthz:
                 port = HealthPort(self.health, self.metrics, *self.config.healthz)
                 await port.start()
@@ -167,7 +175,21 @@ class Proxy:
             self.metrics.last_queued.set_to_current_time()
             self.loop.trigger()
 
+    def _on_foreign(self, watch: Watch) -> None:
+        if watch.read():
+            _log.warning("another program changed what was programmed: putting it right")
+            self.syncer.recheck()
+            # A program that does so over and over must not keep us busy with nothing else.
+            asyncio.get_running_loop().call_later(_PATIENCE, self.loop.trigger)
+
+    def _on_ranges(self, ranges: tuple[Prefix, ...]) -> None:
+        self._service_ranges = ranges
+        self._changed()
+
     async def _step(self) -> None:
+        if self._service_ranges is not None:
+            self._mode.set_service_ranges(self._service_ranges)
+            self._service_ranges = None
         self.syncer.planner.set_node(view(self.config.node, self._node, self.config.port_ranges, self._own_addresses()))
         if not self.syncer.planner.pending and not self._mode.intact():
             _log.warning("another program changed what was programmed: doing it anew")

@@ -189,6 +189,9 @@ class FakeNft:
         held = found.rules if found else {}
         return {chain: "\n".join(rule.text() for rule in rules) for chain, rules in held.items() if rules}
 
+    def watch(self, table: str) -> None:
+        return None
+
     def show(self, table: Table) -> str:
         """Like `nft list table`: sets with sorted elements, then chains with their rules."""
         found = self._find(table)

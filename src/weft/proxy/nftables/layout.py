@@ -238,6 +238,11 @@ class Layout:
             made += [base, rule(base, Match(CT_STATE, "new"), jump(guard))]
         return made
 
+    @property
+    def names(self) -> set[str]:
+        """The chains that are always there."""
+        return {one.name for one in self._rules() if isinstance(one, Chain)}
+
     def fingerprint(self) -> str:
         """Changes whenever the fixed part does: a table with another one is replaced, one with this is taken over."""
         return sha256(Transaction().add(*self.sets(), *self._rules()).render().encode()).hexdigest()[:12]

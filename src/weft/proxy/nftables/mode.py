@@ -6,7 +6,8 @@ import logging
 from collections.abc import Iterable, Mapping
 
 from weft.addresses import Prefix
-from weft.kernel.nft import Nft, NftError
+from weft.kernel.nft import Nft, NftError, Watch
+from weft.kernel.nft import TableState as TableNames
 from weft.kernel.state.nft import Datum, Family, Table, Transaction
 from weft.proxy.nftables.layout import PROTOCOLS, TABLE_NAME, Layout, Options
 from weft.proxy.nftables.render import frontend_of, place_of, protocol_of
@@ -46,12 +47,16 @@ class NftablesMode:
                 if whole is not None:
                     whole.changes += [*step.chains.changes, *step.elements.changes]
                     continue
-                for part in filter(None, (step.chains, step.elements)):
-                    self._nft.apply(part)
+                if step.chains:
+                    self._nft.apply(step.chains)
+                    table.digests = {**self._nft.rules(table.layout.table), **table.digests}
+                if step.elements:
+                    self._nft.apply(step.elements)
                 self._estrange(table.layout, step.estranged)
                 await asyncio.sleep(0)
             if whole is not None:
                 self._nft.apply(whole)
+                table.digests = dict(self._nft.rules(table.layout.table))
         return stale
 
     def _estrange(self, layout: Layout, pairs: list[tuple[bytes, bytes | None]]) -> None:
@@ -78,6 +83,9 @@ class NftablesMode:
                 return False
         return True
 
+    def watch(self) -> Watch | None:
+        return self._nft.watch(TABLE_NAME)
+
     def set_service_ranges(self, ranges: tuple[Prefix, ...]) -> None:
         """A table that is yet to be made gets them when it is."""
         self._service_ranges = ranges
@@ -98,25 +106,38 @@ class NftablesMode:
         """
         layout = table.layout
         state = self._nft.observe(layout.table)
-        if state is not None and state.comment == layout.comment():
+        if state is not None and self._unharmed(table, state):
             maps = {one.name: self._nft.elements(one) for one in layout.observed_sets()}
             try:
                 table.take_over(state.chains, maps)
                 self._nft.apply(self._ranges(layout))
+                table.digests = dict(self._nft.rules(layout.table))
                 _log.info("took over table %s with %d frontends", layout.table.text, len(table.programmed))
                 return None
             except (ValueError, NftError) as error:
                 _log.warning("table %s is not as it was left (%s): replacing it", layout.table.text, error)
+        table.digests = {}
         nothing: Mapping[str, Mapping[bytes, Datum]] = {one.name: {} for one in layout.observed_sets()}
         table.take_over(frozenset(), nothing)
         made = layout.skeleton()
         made.changes += self._ranges(layout).changes
         if state is not None:
-            _log.info("replacing table %s, which has another layout", layout.table.text)
+            _log.info("replacing table %s, which has another layout or was changed", layout.table.text)
             return made
         self._nft.apply(made)
+        table.digests = dict(self._nft.rules(layout.table))
         _log.info("made table %s", layout.table.text)
         return None
+
+    def _unharmed(self, table: TableState, state: TableNames) -> bool:
+        """Whether the rules are those that were made; how the elements are does not matter, they are compared."""
+        layout = table.layout
+        if not table.known(state.comment, frozenset(layout.names), state.sets):
+            return False
+        held = self._nft.rules(layout.table)
+        # Every chain has a rule, but for a local policy that leads nowhere.
+        bare = {name for name in state.chains if not name.startswith("local-")} - held.keys()
+        return not bare and all(held.get(chain) == digest for chain, digest in table.digests.items())
 
     @staticmethod
     def render(tables: Iterable[Layout], changes: Changes) -> str:

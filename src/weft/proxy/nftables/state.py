@@ -72,6 +72,8 @@ class TableState:
         self._unclaimed: set[tuple[str, bytes]] = set()
         """Shared elements that the kernel holds and no Frontend has asked for yet."""
         self._guard_unknown = False
+        self.digests: dict[str, str] = {}
+        """Of the rules of each chain, as they were made."""
         self.begun = False
         """Whether the kernel has the table."""
 

@@ -24,6 +24,7 @@ class RealNft:
     """`kernel.nft.Nft` in the calling thread's namespace, or in `netns` (a name or path of one)."""
 
     def __init__(self, netns: str = "") -> None:
+        self._netns = netns
         self._library, self._socket = netns_of.run_in(netns, _open) if netns else _open()
 
     def close(self) -> None:
@@ -108,9 +109,8 @@ class RealNft:
                 found.setdefault(chain, sha256()).update(does)
         return {chain: digest.hexdigest() for chain, digest in found.items()}
 
-    def watch(self, table: str, netns: str = "") -> "ForeignChanges":
-        """Hears when others than this object change a table of that name, of any family. `netns` as for this object."""
-        return ForeignChanges(table, lambda: {self._socket.getsockname()[0], self._library.port()}, netns)
+    def watch(self, table: str) -> ForeignChanges:
+        return ForeignChanges(table, lambda: {self._socket.getsockname()[0], self._library.port()}, self._netns)
 
     def show(self, table: Table) -> str:
         return self._library.run(f"list table {table.text}")

@@ -29,7 +29,10 @@ class ForeignChanges:
         return self._socket.fileno()
 
     def refresh(self) -> None:
-        """Leaves our own changes out inside the kernel, so that a large one does not fill the buffer with itself."""
+        """Leaves our own changes out inside the kernel, so that a large one does not fill the buffer with itself.
+
+        libnftables may open a new socket at any time; what then slips through is known by its port when it is read.
+        """
         ports = sorted(self._own())
         program = [struct.pack("=HBBI", _LOAD_WORD, 0, 0, _PORT_OFFSET)]
         for number, port in enumerate(ports):
@@ -44,6 +47,11 @@ class ForeignChanges:
 
     def read(self) -> bool:
         """Whether our tables were among what others changed since the last call; also where that is not known."""
+        found = self._read()
+        self.refresh()
+        return found
+
+    def _read(self) -> bool:
         found = False
         while True:
             try:
