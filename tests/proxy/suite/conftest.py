@@ -5,7 +5,9 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 from tests.proxy.suite.world import POD_RANGES, MakeMode, World, unique
 
+from weft.kernel.real.iptables import RealIptables
 from weft.kernel.real.nft import RealNft
+from weft.proxy.iptables.mode import IptablesMode, options
 from weft.proxy.nftables.mode import NftablesMode, layouts
 from weft.proxy.plan import Mode
 
@@ -14,7 +16,11 @@ def nftables(namespace: str, _node: str) -> Mode:
     return NftablesMode(RealNft(namespace), layouts(POD_RANGES, masquerade_all=False))
 
 
-MODES: dict[str, MakeMode] = {"nftables": nftables}
+def iptables(namespace: str, _node: str) -> Mode:
+    return IptablesMode(RealIptables(namespace), options(POD_RANGES, masquerade_all=False))
+
+
+MODES: dict[str, MakeMode] = {"nftables": nftables, "iptables": iptables}
 
 
 @pytest.fixture(scope="session", params=list(MODES))

@@ -1,0 +1,1 @@
+"""The iptables mode: `render` says which chains make an entry true, `state` what to write, `mode` writes it."""
