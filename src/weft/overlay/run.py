@@ -8,6 +8,7 @@ Examples:
 import argparse
 import asyncio
 import logging
+import shutil
 import subprocess
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -116,7 +117,7 @@ def _in_use(plugin: WeftPlugin, number: int) -> int:
 
 def _has_bridge_filtering() -> bool:
     """Loads br_netfilter where it is a module that is not loaded."""
-    if sysctl.read(BRIDGE_FILTERING) is None:
+    if sysctl.read(BRIDGE_FILTERING) is None and shutil.which("modprobe"):
         subprocess.run(["modprobe", "-q", "br_netfilter"], check=False, stderr=subprocess.DEVNULL)
     if sysctl.read(BRIDGE_FILTERING) is None:
         _log.warning("br_netfilter is missing: pods on this node reach one another by way of the gateway")
