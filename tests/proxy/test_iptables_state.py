@@ -61,7 +61,7 @@ def held(kernel: FakeIptables) -> dict[str, str]:
     return {f"{v} {t}": "\n".join(sorted(kernel.save(v, t).splitlines())) for v in (4, 6) for t in ("nat", "filter")}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(changes(), max_size=6), st.integers(0, 6))
 def test_changes_one_by_one_make_what_a_fresh_build_makes(steps: list[dict[Frontend, Entry | None]], cut: int) -> None:
     async def both() -> None:

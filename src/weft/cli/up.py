@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import gc
 import time
 from typing import Any
 
@@ -12,6 +11,7 @@ from weft.lab import machine, system
 from weft.lab.config import LabConfig
 from weft.lab.layout import Layout
 from weft.lab.machine import LabError
+from weft.proxy.config import MODES
 
 EXAMPLES = """examples:
   weft up                                three nodes, pods in 10.244.0.0/16, services in 10.96.0.0/12
@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pod-cidr", metavar="A[,B]", help="addresses of pods (default: 10.244.0.0/16)")
     parser.add_argument("--service-cidr", metavar="A[,B]", help="addresses of services (default: 10.96.0.0/12)")
     parser.add_argument("--dual-stack", action="store_true", help="two families; the first range is the primary one")
-    parser.add_argument("--proxy-mode", choices=("nftables",), help="how services are forwarded (default: nftables)")
+    parser.add_argument("--proxy-mode", choices=MODES, help="how services are forwarded (default: nftables)")
     parser.add_argument("--demo", action="store_true", help="apply a small web application and print what to try")
     parser.add_argument(
         "--timeout", type=float, default=90, metavar="SECONDS", help="how long to wait for nodes and DNS (default: 90)"
@@ -96,11 +96,12 @@ def _start(config: LabConfig, layout: Layout, progress: Progress, *, fresh: bool
         with progress.step("processes"):
             from weft.lab import components
             from weft.lab.pki.layout import paths
+            from weft.lab.warm import warm
 
             pki = paths(layout.pki, config.node_names())
             children = components.control_plane(config, layout, pki)
             children += [components.node(config, layout, pki, name) for name in config.node_names()]
-            gc.collect()
+            warm(layout, pki)
             machine.start(layout, children)
     except BaseException:
         if fresh:

@@ -15,8 +15,8 @@ import yaml
 
 from weft.addresses import Prefix, overlapping, parse_address, parse_prefix, parse_prefixes
 
-MODES = ("nftables",)
-LATER = ("iptables", "ipvs", "userspace", "ebpf")
+MODES = ("nftables", "iptables")
+LATER = ("ipvs", "userspace", "ebpf")
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+)ms)?")
 
 
@@ -112,8 +112,10 @@ def _file(path: str) -> dict[str, Any]:
 
 
 def _mode(mode: str) -> str:
-    if mode == "auto" or mode in MODES:
+    if mode == "auto":
         return "nftables"
+    if mode in MODES:
+        return mode
     if mode in LATER:
         raise ValueError(f"--proxy-mode: {mode} is not there yet (use nftables)")
     raise ValueError(f"--proxy-mode: {mode!r} is no mode (use one of auto, {', '.join(MODES)})")

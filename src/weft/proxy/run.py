@@ -26,14 +26,13 @@ from weft.kernel.conntrack import Conntrack
 from weft.kernel.nft import NftError, Watch
 from weft.kernel.real.conntrack import RealConntrack
 from weft.kernel.real.netlink import NetlinkNetwork
-from weft.kernel.real.nft import RealNft
 from weft.proxy import words
 from weft.proxy.checkports import CheckPorts
 from weft.proxy.config import Config, add_arguments, from_arguments
 from weft.proxy.health import Health, HealthPort
 from weft.proxy.metrics import Metrics
 from weft.proxy.model import HEADLESS_LABEL, PROXY_NAME_LABEL, NodeView
-from weft.proxy.nftables.mode import NftablesMode, layouts
+from weft.proxy.modes import cleanup, open_mode, shown
 from weft.proxy.node import view
 from weft.proxy.objects import EndpointSlice
 from weft.proxy.plan import Mode
@@ -59,7 +58,7 @@ async def run(args: argparse.Namespace) -> int:
             return await _dry_run(config, cluster)
         try:
             mode, conntrack = open_mode(config), RealConntrack()
-        except NftError as error:
+        except (NftError, OSError) as error:
             raise ValueError(str(error)) from None
         try:
             await Proxy(config, cluster, mode, conntrack).run()
@@ -69,19 +68,10 @@ async def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def open_mode(config: Config) -> NftablesMode:
-    """Raises NftError where the kernel cannot."""
-    if not config.cluster_cidrs:
-        _log.warning("--cluster-cidr is not given: calls of ClusterIPs from outside the cluster may go unanswered")
-    return NftablesMode(RealNft(), layouts(config.cluster_cidrs, masquerade_all=config.masquerade_all))
-
-
 async def _cleanup(config: Config) -> int:
     try:
-        mode = open_mode(config)
-        await mode.cleanup()
-        mode.close()
-    except NftError as error:
+        await cleanup(config)
+    except (NftError, OSError) as error:
         raise ValueError(str(error)) from None
     return 0
 
@@ -102,8 +92,7 @@ async def _dry_run(config: Config, cluster: Cluster) -> int:
     entries = planner.everything()
     for at, entry in sorted(entries.items()):
         print(words.describe(at, entry))
-    tables = layouts(config.cluster_cidrs, masquerade_all=config.masquerade_all)
-    print(NftablesMode.render(tables, entries), end="")
+    print(shown(config, entries), end="")
     return 0
 
 
