@@ -6,6 +6,7 @@ import logging
 import signal
 import sys
 import time
+from asyncio import sslproto
 from collections.abc import Coroutine, Sequence
 from typing import Any, Protocol
 
@@ -60,6 +61,9 @@ def parser(name: str, component: Component) -> argparse.ArgumentParser:
 def main(name: str, component: Component, argv: Sequence[str] | None = None) -> int:
     """Runs the component until it ends or SIGTERM or SIGINT asks it to; returns the exit status."""
     args = parser(name, component).parse_args(argv)
+    # asyncio keeps a buffer of this size for each TLS connection, 256 KiB by default, and watches are connections.
+    # A TLS record is at most 16 KiB.
+    sslproto.SSLProtocol.max_size = 32 << 10
     log_to_stderr(args.verbose)
     try:
         return asyncio.run(_until_signal(component.run(args)))
