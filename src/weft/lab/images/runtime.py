@@ -8,13 +8,17 @@ import importlib.metadata
 import importlib.util
 import marshal
 import re
+import shutil
+import subprocess
 import sys
 import sysconfig
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from weft.lab.images.build import add_libraries
 from weft.lab.images.layer import Layer
+from weft.lab.images.programs import libraries
 
 _SITE = "usr/lib/weft/site-packages"
 _LAUNCHER = b"""#!/usr/local/bin/python3 -I
@@ -25,6 +29,8 @@ sys.exit(main())
 """
 _UNUSED = {"test", "tests", "idlelib", "tkinter", "turtledemo", "ensurepip", "lib2to3", "site-packages",
            "unittest", "xmlrpc", "dist-packages", "__pycache__", "pydoc_data", "distutils"}  # fmt: skip
+_WORTHWHILE = 500_000
+"""Bytes of a shared object from which taking off its debugging sections pays."""
 _UNUSED_EXTENSIONS = ("_test", "_xxtest", "xxlimited", "_ctypes_test", "_tkinter")
 _LEFT_OUT = {"grpcio", "cryptography", "kubernetes-validate", "container-runtime-interface-api", "protobuf"}
 """Distributions that only the lab, the API server and the node agent import: most of the bytes, none of the use."""
@@ -36,15 +42,12 @@ def add_python(layer: Layer) -> None:
     executable = Path(sys.base_prefix) / "bin" / f"python{version}"
     stdlib = Path(sysconfig.get_path("stdlib", vars={"installed_base": sys.base_prefix, "base": sys.base_prefix}))
     layer.file(executable)
-    add_libraries(layer, executable)
+    for library in libraries(executable):
+        _lean(layer, library, str(library))
     for name in ("python3", "python"):
         layer.link(f"usr/local/bin/{name}", str(executable))
     for source in _stdlib_files(stdlib):
-        layer.file(source)
-        if source.suffix == ".py":
-            _byte_code(layer, source, str(source))
-        elif source.suffix == ".so":
-            add_libraries(layer, source)
+        _put(layer, source, str(source))
 
 
 def add_libraries_of_weft(layer: Layer) -> None:
@@ -131,8 +134,22 @@ def _distribution(layer: Layer, name: str) -> None:
 def _put(layer: Layer, source: Path, path: str) -> None:
     if path in layer:
         return
+    if source.suffix == ".so":
+        _lean(layer, source, path)
+        add_libraries(layer, source)
+        return
     layer.file(source, path)
     if source.suffix == ".py":
         _byte_code(layer, source, path)
-    elif source.suffix == ".so":
-        add_libraries(layer, source)
+
+
+def _lean(layer: Layer, source: Path, path: str) -> None:
+    """A shared object without its debugging sections, where this machine can take them off: a third of the image."""
+    strip = shutil.which("strip")
+    if strip is None or source.stat().st_size < _WORTHWHILE:
+        layer.file(source, path)
+        return
+    with tempfile.TemporaryDirectory() as directory:
+        target = Path(directory) / source.name
+        done = subprocess.run([strip, "--strip-debug", "-o", str(target), str(source)], check=False, timeout=60)
+        layer.content(path, (target if done.returncode == 0 else source).read_bytes(), 0o755)
