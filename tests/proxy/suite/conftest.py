@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+from tests.proxy.suite.sockets import Ebpf
 from tests.proxy.suite.world import POD_RANGES, MakeMode, World, unique
 
 from weft.kernel.real.iptables import RealIptables
@@ -20,7 +21,7 @@ def iptables(namespace: str, _node: str) -> Mode:
     return IptablesMode(RealIptables(namespace), options(POD_RANGES, masquerade_all=False))
 
 
-MODES: dict[str, MakeMode] = {"nftables": nftables, "iptables": iptables}
+MODES: dict[str, MakeMode] = {"nftables": nftables, "iptables": iptables, "ebpf": Ebpf()}
 
 
 @pytest.fixture(scope="session", params=list(MODES))

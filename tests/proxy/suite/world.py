@@ -49,6 +49,9 @@ class World:
     stale: list[Any] = field(default_factory=list)
     routes: list[tuple[str, str]] = field(default_factory=list)
 
+    sockets: bool = False
+    """Whether the mode translates the sockets of pods and nodes, and so not their packets."""
+
     def ns(self, name: str) -> str:
         return f"{self.prefix}-{name}"
 
@@ -134,11 +137,14 @@ class World:
     def destroy(self) -> None:
         for name in ("net", "outside", *NODES, *PODS):
             netns.delete(self.ns(name))
+        if self.sockets:
+            self._make.remove()  # type: ignore[attr-defined]
 
     # The proxies
 
     def start(self, make: MakeMode) -> None:
         self._make = make
+        self.sockets = hasattr(make, "enter")
         for node in NODES:
             own = tuple(ip_address(node_address(node, version)) for version in (4, 6))
             self.planners[node] = Planner(NodeView(node, addresses=own, port_addresses=own))
@@ -196,7 +202,13 @@ class World:
 
     def open(self, where: str, kind: int = socket.SOCK_STREAM, version: int = 4, protocol: int = 0) -> socket.socket:
         family = socket.AF_INET if version == 4 else socket.AF_INET6
-        made = netns.run_in(self.ns(where), socket.socket, family, kind, protocol)
+
+        def inside() -> socket.socket:
+            if self.sockets:
+                self._make.enter(where)  # type: ignore[attr-defined]
+            return socket.socket(family, kind, protocol)
+
+        made = netns.run_in(self.ns(where), inside)
         made.setblocking(False)
         return made
 
