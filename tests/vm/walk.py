@@ -110,6 +110,8 @@ def pod_limits_are_in_cgroup_files() -> str:
     assert files == wanted, f"of the pod: {files}"
     inside = _in_client("cat", *(f"/sys/fs/cgroup/{name}" for name in wanted)).splitlines()
     assert dict(zip(wanted, inside, strict=True)) == wanted, f"of the container: {inside}"
+    whole = _in_client("cat", "/sys/fs/cgroup/memory.oom.group", "/sys/fs/cgroup/memory.swap.max").split()
+    assert whole == ["1", "0"], f"of the container: killed as a whole, swap: {whole}"
     return str(files)
 
 
