@@ -136,6 +136,7 @@ class Machine:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                env={**os.environ, "TMPDIR": str(share)},  # whatever is left there when it is killed
             )
             # Through a pipe: qemu opens its descriptors anew, and would write over a file from its beginning.
             copier = subprocess.Popen(["cat"], stdin=booted.stdout, stdout=console)
