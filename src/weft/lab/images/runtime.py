@@ -5,8 +5,6 @@ Byte code goes along: a container's files are read-only or short-lived, and comp
 
 import hashlib
 import importlib.metadata
-import importlib.util
-import marshal
 import re
 import shutil
 import subprocess
@@ -18,17 +16,19 @@ from pathlib import Path
 
 from weft.lab.images.build import add_libraries
 from weft.lab.images.layer import Layer
+from weft.lab.images.modules import ModuleArchive, byte_code
 from weft.lab.images.programs import libraries
 
 _SITE = "usr/lib/weft/site-packages"
+_ARCHIVE = "usr/lib/weft/weft.zip"
 _LAUNCHER = b"""#!/usr/local/bin/python3 -I
 import sys
-sys.path.insert(0, "/usr/lib/weft/site-packages")
+sys.path[:0] = ["/usr/lib/weft/weft.zip", "/usr/lib/weft/site-packages"]
 from weft.cli.main import main
 sys.exit(main())
 """
 _UNUSED = {"test", "tests", "idlelib", "tkinter", "turtledemo", "ensurepip", "lib2to3", "site-packages",
-           "unittest", "xmlrpc", "dist-packages", "__pycache__", "pydoc_data", "distutils"}  # fmt: skip
+           "dist-packages", "__pycache__"}  # fmt: skip
 _WORTHWHILE = 500_000
 """Bytes of a shared object from which taking off its debugging sections pays."""
 _UNUSED_EXTENSIONS = ("_test", "_xxtest", "xxlimited", "_ctypes_test", "_tkinter")
@@ -46,8 +46,15 @@ def add_python(layer: Layer) -> None:
         _lean(layer, library, str(library))
     for name in ("python3", "python"):
         layer.link(f"usr/local/bin/{name}", str(executable))
+    zipped = next(entry for entry in sys.path if entry.endswith(f"python{version.replace('.', '')}.zip"))
+    modules = ModuleArchive(zipped)
     for source in _stdlib_files(stdlib):
-        _put(layer, source, str(source))
+        if source.suffix == ".py":
+            modules.add(str(source.relative_to(stdlib)), source)
+        else:
+            _put(layer, source, str(source))
+    layer.content(zipped, modules.content())
+    layer.file(stdlib / "os.py")  # by this file Python finds where it is installed
 
 
 def add_libraries_of_weft(layer: Layer) -> None:
@@ -59,9 +66,11 @@ def add_libraries_of_weft(layer: Layer) -> None:
 def add_weft(layer: Layer) -> None:
     """The package itself, and its command."""
     package = Path(__file__).parents[2]
+    modules = ModuleArchive(f"/{_ARCHIVE}")
     for source in sorted(package.rglob("*")):
-        if source.is_file() and "__pycache__" not in source.parts:
-            _put(layer, source, f"{_SITE}/weft/{source.relative_to(package)}")
+        if source.is_file() and source.suffix in (".py", ".json", ".yaml", ".typed"):
+            modules.add(f"weft/{source.relative_to(package)}", source)
+    layer.content(_ARCHIVE, modules.content())
     _distribution(layer, "weft")
     layer.content("usr/local/bin/weft", _LAUNCHER, 0o755)
 
@@ -86,19 +95,6 @@ def _stdlib_files(stdlib: Path) -> Iterator[Path]:
             )
         elif path.suffix in (".py", ".so"):
             yield path
-
-
-def _byte_code(layer: Layer, source: Path, path: str) -> None:
-    """PEP 552 "unchecked" byte code: it stands whatever time stamps an unpacked layer has."""
-    text = source.read_bytes()
-    try:
-        code = compile(text, path if path.startswith("/") else "/" + path, "exec", dont_inherit=True)
-    except (SyntaxError, ValueError):
-        return  # templates and tests of other versions
-    header = importlib.util.MAGIC_NUMBER + (0b01).to_bytes(4, "little") + importlib.util.source_hash(text)
-    tag = sys.implementation.cache_tag
-    where = Path(path)
-    layer.content(str(where.parent / "__pycache__" / f"{where.stem}.{tag}.pyc"), header + marshal.dumps(code))
 
 
 def closure() -> list[str]:
@@ -126,7 +122,9 @@ def _distribution(layer: Layer, name: str) -> None:
     distribution = importlib.metadata.distribution(name)
     for file in distribution.files or ():
         source = Path(str(distribution.locate_file(file)))
-        if ".." in file.parts or "__pycache__" in file.parts or file.suffix == ".pth" or not source.is_file():
+        if ".." in file.parts or "__pycache__" in file.parts or not source.is_file():
+            continue
+        if file.suffix in (".pth", ".pyx", ".pxd", ".pyi", ".c", ".h", ".cpp") or file.parts[0] == "weft":
             continue
         _put(layer, source, f"{_SITE}/{file}")
 
@@ -139,8 +137,9 @@ def _put(layer: Layer, source: Path, path: str) -> None:
         add_libraries(layer, source)
         return
     layer.file(source, path)
-    if source.suffix == ".py":
-        _byte_code(layer, source, path)
+    if source.suffix == ".py" and (code := byte_code(source.read_bytes(), f"/{path}")):
+        where = Path(path)
+        layer.content(f"{where.parent}/__pycache__/{where.stem}.{sys.implementation.cache_tag}.pyc", code)
 
 
 def _lean(layer: Layer, source: Path, path: str) -> None:
