@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from weft.cli.found import running
-from weft.lab import namespaces
+from weft.lab import cgroups, namespaces
 from weft.lab.config import LabConfig
 from weft.lab.layout import Layout
 from weft.lab.machine import LabError
@@ -48,6 +48,7 @@ def _enter(config: LabConfig, layout: Layout, node: str) -> None:
     pid = status["children"][node]["pid"]
     if not pid:
         raise LabError(f"node {node} is down (weft status shows why)")
+    cgroups.join(layout.node_cgroup(node))  # its sockets are the node's sockets, to which its proxy sees
     base = Path(f"/proc/{pid}/ns")
     handles = [(base / "net", namespaces.NEWNET), (base / "uts", namespaces.NEWUTS), (base / "pid", namespaces.NEWPID)]
     for path, kind in handles:

@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pod-cidr", metavar="A[,B]", help="addresses of pods (default: 10.244.0.0/16)")
     parser.add_argument("--service-cidr", metavar="A[,B]", help="addresses of services (default: 10.96.0.0/12)")
     parser.add_argument("--dual-stack", action="store_true", help="two families; the first range is the primary one")
-    parser.add_argument("--proxy-mode", choices=MODES, help="how services are forwarded (default: nftables)")
+    parser.add_argument("--proxy-mode", choices=("auto", *MODES), help="how services are forwarded (default: nftables)")
     parser.add_argument("--demo", action="store_true", help="apply a small web application and print what to try")
     parser.add_argument(
         "--timeout", type=float, default=90, metavar="SECONDS", help="how long to wait for nodes and DNS (default: 90)"

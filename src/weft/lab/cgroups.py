@@ -25,6 +25,11 @@ def hierarchies() -> tuple[Path, ...]:
     return tuple(dict.fromkeys(found))
 
 
+def version2(cgroup: str) -> Path:
+    """Where `cgroup` lies in the version 2 hierarchy, which on hybrid machines is beside the others."""
+    return (ROOT if is_v2() else ROOT / "unified") / cgroup.lstrip("/")
+
+
 def create(cgroup: str) -> None:
     """Makes `cgroup` ("/weft/lab/node1") in every hierarchy, with the controllers passed down to it."""
     for root in hierarchies():

@@ -12,7 +12,7 @@ import weft.overlay.run
 import weft.proxy.run
 import weft.scheduler.run
 from weft import process
-from weft.lab import containerd, namespaces
+from weft.lab import cgroups, containerd, namespaces
 from weft.lab.config import NODE_MASK, LabConfig
 from weft.lab.containerd import ContainerdConfig
 from weft.lab.gateway.run import REGISTRY_PORT, TUNNEL_PORT
@@ -134,6 +134,7 @@ def _proxy(config: LabConfig, layout: Layout, name: str) -> list[str]:
         f"--kubeconfig={layout.kubeconfig('proxy')}",
         f"--hostname-override={name}",
         f"--proxy-mode={config.proxy_mode}",
+        f"--cgroup={cgroups.version2(layout.node_cgroup(name))}",
         f"--cluster-cidr={','.join(config.pod_ranges)}",
         f"--service-cluster-ip-range={','.join(config.service_ranges)}",
     ]

@@ -15,8 +15,9 @@ import yaml
 
 from weft.addresses import Prefix, overlapping, parse_address, parse_prefix, parse_prefixes
 
-MODES = ("nftables", "iptables")
-LATER = ("ipvs", "userspace", "ebpf")
+MODES = ("nftables", "iptables", "ebpf")
+LATER = ("ipvs", "userspace")
+_BPF_DIRECTORY = "/run/weft-proxy"
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+)ms)?")
 
 
@@ -27,6 +28,7 @@ class Config:
     kubeconfig: str
     node: str
     mode: str = "nftables"
+    """One of MODES, or `auto`."""
     cluster_cidrs: tuple[Prefix, ...] = ()
     service_ranges: tuple[Prefix, ...] = ()
     port_ranges: tuple[Prefix, ...] | None = None
@@ -36,6 +38,9 @@ class Config:
     sync_period: float = 30.0
     min_sync_period: float = 0.0
     masquerade_all: bool = False
+    cgroup: Path | None = None
+    """Whose sockets the ebpf mode translates; None: all of this machine's."""
+    bpf_directory: Path = Path(_BPF_DIRECTORY)
     dry_run: bool = False
     cleanup: bool = False
 
@@ -55,6 +60,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--sync-period", metavar="TIME", help="how often everything is checked (default 30s)")
     add("--min-sync-period", metavar="TIME", help="least time between two changes (default 0s)")
     add("--masquerade-all", action="store_true", default=None, help="masquerade all calls of ClusterIPs")
+    add("--cgroup", metavar="DIRECTORY", help="mode ebpf: the cgroup2 of this node's sockets (default: the root's)")
+    add("--bpf-directory", metavar="DIRECTORY", help=f"mode ebpf: where maps are pinned (default: {_BPF_DIRECTORY})")
     add("--dry-run", action="store_true", help="print what would be programmed, and end; needs no root")
     add("--cleanup", action="store_true", help="take everything of this proxy out of the kernel, and end")
 
@@ -91,6 +98,8 @@ def from_arguments(args: argparse.Namespace) -> Config:
         sync_period=_seconds("--sync-period", pick("sync_period", options, "syncPeriod"), 30.0),
         min_sync_period=_seconds("--min-sync-period", pick("min_sync_period", options, "minSyncPeriod"), 0.0),
         masquerade_all=bool(pick("masquerade_all", options, "masqueradeAll")),
+        cgroup=Path(args.cgroup) if args.cgroup else None,
+        bpf_directory=Path(args.bpf_directory or _BPF_DIRECTORY),
         dry_run=args.dry_run,
         cleanup=args.cleanup,
     )
@@ -112,9 +121,7 @@ def _file(path: str) -> dict[str, Any]:
 
 
 def _mode(mode: str) -> str:
-    if mode == "auto":
-        return "nftables"
-    if mode in MODES:
+    if mode == "auto" or mode in MODES:
         return mode
     if mode in LATER:
         raise ValueError(f"--proxy-mode: {mode} is not there yet (use nftables)")

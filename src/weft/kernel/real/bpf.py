@@ -12,6 +12,7 @@ import platform
 import struct
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from weft.kernel.bpf import BpfError
@@ -30,6 +31,7 @@ _HOOKS: dict[Hook, int] = {
 _BATCH = 4096
 _LOG_SIZE = 1 << 16
 _BPF_FS_MAGIC = 0xCAFE4A11
+_CGROUP2_MAGIC = 0x63677270
 _MNT_DETACH = 2
 
 
@@ -77,6 +79,7 @@ class RealBpf:
     def __init__(self, cgroup: Path, directory: Path) -> None:
         self._directory = directory
         self._fds: dict[str, int] = {}
+        _require_cgroup2(cgroup)
         try:
             self._cgroup = os.open(cgroup, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:
@@ -104,9 +107,7 @@ class RealBpf:
                     pin.unlink()
                     fd = -1
                 if fd < 0:
-                    kind, flags = _KINDS[one.kind]
-                    head = struct.pack("=7I", kind, one.key, one.value, one.entries, flags, 0, 0)
-                    fd = _bpf(_MAP_CREATE, head + one.name.encode().ljust(16, b"\0"))
+                    fd = _create(one)
                     _pin(fd, pin)
                 self._fds[one.name] = fd
 
@@ -216,19 +217,42 @@ class RealBpf:
         return frozenset(hook for hook in _HOOKS if (self._directory / f"link_{hook}").exists())
 
     def clear(self) -> None:
-        """Links first: a program must not run on maps that are no longer cared for."""
-        for pattern in ("link_*", "*"):
-            for pin in self._directory.glob(pattern):
-                # A BPF file system has files of the kernel's own, which nobody can remove.
-                with contextlib.suppress(PermissionError):
-                    pin.unlink()
         for fd in self._fds.values():
             os.close(fd)
         self._fds.clear()
-        if os.path.ismount(self._directory):
-            _libc().umount2(os.fsencode(self._directory), _MNT_DETACH)
-        with contextlib.suppress(OSError):
-            self._directory.rmdir()
+        clear(self._directory)
+
+
+def clear(directory: Path) -> None:
+    """Detaches and forgets all that is pinned there, whoever did it; a file system mounted there goes too."""
+    # Links first: a program must not run on maps that are no longer cared for.
+    for pattern in ("link_*", "*"):
+        for pin in directory.glob(pattern):
+            # A BPF file system has files of the kernel's own, which nobody can remove.
+            with contextlib.suppress(PermissionError):
+                pin.unlink()
+    if os.path.ismount(directory):
+        _libc().umount2(os.fsencode(directory), _MNT_DETACH)
+    with contextlib.suppress(OSError):
+        directory.rmdir()
+
+
+def require(maps: Iterable[Map], programs: Iterable[Program]) -> None:
+    """Has the kernel take programs with maps like these, and forgets them. BpfError where it does not."""
+    with contextlib.ExitStack() as stack:
+        fds: dict[str, int] = {}
+        for one in maps:
+            with _doing(f"make map {one.name}"):
+                fds[one.name] = _create(replace(one, entries=16))
+            stack.callback(os.close, fds[one.name])
+        for program in programs:
+            os.close(load(program, fds))
+
+
+def _create(one: Map) -> int:
+    kind, flags = _KINDS[one.kind]
+    head = struct.pack("=7I", kind, one.key, one.value, one.entries, flags, 0, 0)
+    return _bpf(_MAP_CREATE, head + one.name.encode().ljust(16, b"\0"))
 
 
 def load(program: Program, maps: Mapping[str, int]) -> int:
@@ -296,15 +320,21 @@ def _require_bpf_fs(directory: Path) -> None:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise BpfError(error.errno or 0, f"cannot make {directory}: {error.strerror}") from None
-    if _is_bpf_fs(directory):
+    if _file_system(directory) == _BPF_FS_MAGIC:
         return
     if _libc().mount(b"weft", os.fsencode(directory), b"bpf", 0, b"mode=0700") != 0:
         code = ctypes.get_errno()
         raise BpfError(code, f"cannot mount a BPF file system at {directory}: {os.strerror(code)}")
 
 
-def _is_bpf_fs(directory: Path) -> bool:
+def _require_cgroup2(cgroup: Path) -> None:
+    if cgroup.exists() and _file_system(cgroup) != _CGROUP2_MAGIC:
+        raise BpfError(errno.EINVAL, f"cgroup {cgroup} is none of version 2 (mount -t cgroup2 none DIRECTORY)")
+
+
+def _file_system(path: Path) -> int:
+    """Its magic number; 0 where there is no such path."""
     room = ctypes.create_string_buffer(256)
-    if _libc().statfs(os.fsencode(directory), room) != 0:
-        return False
-    return bool(struct.unpack_from("=q", room)[0] == _BPF_FS_MAGIC)
+    if _libc().statfs(os.fsencode(path), room) != 0:
+        return 0
+    return int(struct.unpack_from("=q", room)[0])
