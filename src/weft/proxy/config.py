@@ -15,8 +15,8 @@ import yaml
 
 from weft.addresses import Prefix, overlapping, parse_address, parse_prefix, parse_prefixes
 
-MODES = ("nftables", "iptables", "ebpf")
-LATER = ("ipvs", "userspace")
+MODES = ("nftables", "iptables", "ebpf", "userspace")
+LATER = ("ipvs",)
 _BPF_DIRECTORY = "/run/weft-proxy"
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+)ms)?")
 

@@ -10,6 +10,7 @@ from weft.kernel.iptables import IptablesError
 from weft.kernel.nft import NftError
 from weft.kernel.real.bpf import RealBpf, clear, require
 from weft.kernel.real.iptables import RealIptables
+from weft.kernel.real.netlink import NetlinkNetwork
 from weft.kernel.real.nft import RealNft
 from weft.kernel.real.sockets import RealSockets, can_destroy, namespaces_below
 from weft.proxy.auto import ORDER, choose
@@ -19,8 +20,11 @@ from weft.proxy.ebpf.maps import ALL
 from weft.proxy.ebpf.mode import EbpfMode
 from weft.proxy.ebpf.programs import programs
 from weft.proxy.iptables.mode import IptablesMode, options
+from weft.proxy.link import ServiceLink
 from weft.proxy.nftables.mode import NftablesMode, layouts
 from weft.proxy.plan import Changes, Mode
+from weft.proxy.userspace.doors import Sockets
+from weft.proxy.userspace.mode import UserspaceMode
 
 _log = logging.getLogger(__name__)
 _HYBRID = Path("/sys/fs/cgroup/unified")
@@ -72,7 +76,16 @@ def _ebpf(config: Config) -> Mode:
     return EbpfMode(RealBpf(cgroup, config.bpf_directory), _nftables(config), sockets, cookie)
 
 
-_OPENERS: dict[str, Callable[[Config], Mode]] = {"nftables": _nftables, "iptables": _iptables, "ebpf": _ebpf}
+def _userspace(config: Config) -> Mode:
+    return UserspaceMode(ServiceLink(NetlinkNetwork()), Sockets(), config.cluster_cidrs)
+
+
+_OPENERS: dict[str, Callable[[Config], Mode]] = {
+    "nftables": _nftables,
+    "iptables": _iptables,
+    "ebpf": _ebpf,
+    "userspace": _userspace,
+}
 
 
 def shown(config: Config, entries: Changes) -> str:
