@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.e2e.lab import WEFT, Lab, call, until
+from tests.e2e.manifests import HOSTS
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -141,6 +142,11 @@ def test_dual_stack(own: Lab) -> None:
     own.kubectl("wait", "--for=condition=Ready", "pod/one", "--timeout=60s")
     addresses = [entry["ip"] for entry in own.get("pod", "one")["status"]["podIPs"]]
     assert addresses[0].startswith("10.244.") and addresses[1].startswith("fd00:10:244:")
+    assert own.weft("images", "build", "busybox").code == 0
+    own.apply(HOSTS)
+    own.kubectl("wait", "--for=jsonpath={.status.phase}=Succeeded", "pod/hosts", "--timeout=60s")
+    both = [entry["ip"] for entry in own.get("pod", "hosts")["status"]["podIPs"]]
+    assert f"{both[0]}\thosts\n{both[1]}\thosts\n" in own.kubectl("logs", "hosts")
     own.apply(
         "apiVersion: v1\nkind: Service\nmetadata: {name: both}\n"
         "spec: {ipFamilyPolicy: RequireDualStack, selector: {run: one}, ports: [{port: 80}]}\n"
