@@ -188,7 +188,7 @@ def start(which: str, config: Path, log: Path) -> subprocess.Popen[bytes]:
         return subprocess.Popen(commands(which, str(config)), stdout=out, stderr=out)
 
 
-async def synced(proxy: subprocess.Popen[bytes], timeout: float = 120) -> None:
+async def synced(proxy: subprocess.Popen[bytes], timeout: float = 400) -> None:
     """Until the proxy says that it has made its first sync."""
     pattern = re.compile(
         rb"^kubeproxy_sync_proxy_rules_last_timestamp_seconds(?:\{.*ip_family=\"IPv4\".*\})? (.*)$", re.M

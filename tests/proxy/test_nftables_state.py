@@ -1,10 +1,12 @@
 """Whatever the order of changes, the table holds what a fresh one would."""
 
+import contextlib
 import random
 from collections import defaultdict
 from collections.abc import Mapping
 from ipaddress import ip_network
 from typing import Any
+from unittest import mock
 
 import pytest
 from hypothesis import given, settings
@@ -89,14 +91,32 @@ actions = st.one_of(
     st.tuples(st.just("sync")),
     st.tuples(st.just("restart")),
     st.tuples(st.just("failure")),
+    st.tuples(st.just("killed"), st.integers(0, 6)),
 )
+
+
+class Killed(BaseException):
+    """The process is no more, between two transactions."""
+
+
+class Kernel(FakeNft):
+    """Outlives the processes that use it; kills one after so many transactions."""
+
+    left: int | None = None
+
+    def apply(self, transaction: Transaction) -> None:
+        if self.left == 0:
+            raise Killed
+        super().apply(transaction)
+        if self.left is not None:
+            self.left -= 1
 
 
 class World:
     """A planner and a mode on a fake kernel, and the objects that they were told."""
 
     def __init__(self) -> None:
-        self.nft = FakeNft()
+        self.nft = Kernel()
         self.planner = Planner(NODE)
         self.mode = NftablesMode(self.nft, LAYOUTS[:1])
         self.slices: dict[str, EndpointSlice] = {}
@@ -118,6 +138,12 @@ class World:
             case ("sync",):
                 await self.sync()
             case ("restart",):
+                self.mode, self.complete = NftablesMode(self.nft, LAYOUTS[:1]), False
+            case "killed", int(after):
+                self.nft.left = after
+                with contextlib.suppress(Killed):
+                    await self.sync()
+                self.nft.left = None
                 self.mode, self.complete = NftablesMode(self.nft, LAYOUTS[:1]), False
             case ("failure",):
                 self.nft.fail = NftError("nftables: out of memory")
@@ -146,8 +172,14 @@ def chain_names(nft: FakeNft, elements: Mapping[str, Any]) -> set[str]:
 
 
 @settings(max_examples=400, deadline=None)
-@given(st.lists(actions, max_size=25))
-async def test_incremental_equals_fresh(todo: list[tuple[Any, ...]]) -> None:
+@given(st.lists(actions, max_size=25), st.sampled_from([3, 4000]))
+async def test_incremental_equals_fresh(todo: list[tuple[Any, ...]], chunk: int) -> None:
+    """Also where transactions fail, where the process is killed between any two, and where steps are tiny."""
+    with mock.patch("weft.proxy.nftables.state.CHUNK", chunk):
+        await check(todo)
+
+
+async def check(todo: list[tuple[Any, ...]]) -> None:
     world = World()
     for action in todo:
         await world.act(action)
