@@ -14,7 +14,7 @@ from weft.proxy import words
 from weft.proxy.checks import Check, check, wants_check
 from weft.proxy.health import Health
 from weft.proxy.metrics import Metrics
-from weft.proxy.model import NodeView
+from weft.proxy.model import Frontend, NodeView
 from weft.proxy.objects import EndpointSlice
 from weft.proxy.plan import Changes, Mode, Stale
 from weft.proxy.planner import Planner
@@ -42,6 +42,8 @@ class Syncer:
         self.planner = Planner(node)
         self._complain = complain
         self._told: dict[str, frozenset[str]] = {}
+        self._said: dict[Frontend, int] = {}
+        """A hash of what the log said of it last."""
         self._checked: set[str] = set()
         self._checks: dict[int, Check] | None = None
         self._mode = mode
@@ -126,7 +128,14 @@ class Syncer:
         level = logging.INFO if len(changes) <= _TOLD_SINGLY else logging.DEBUG
         if _log.isEnabledFor(level):
             for at, entry in changes.items():
-                _log.log(level, "%s", words.describe(at, entry) if entry else words.gone(at))
+                line = words.describe(at, entry) if entry else words.gone(at)
+                # A Service is looked at for many reasons; what it does on this node seldom changes.
+                if self._said.get(at) != hash(line):
+                    _log.log(level, "%s", line)
+                if entry:
+                    self._said[at] = hash(line)
+                else:
+                    self._said.pop(at, None)
         if complete or level == logging.DEBUG:
             what = "all" if complete else "changed"
             _log.info("programmed %s: frontends=%d took=%.3fs", what, len(changes), took)
