@@ -121,10 +121,8 @@ def _file(path: str) -> dict[str, Any]:
 
 
 def _mode(mode: str) -> str:
-    if mode == "auto" or mode in MODES:
+    if mode == "auto" or mode in (*MODES, *LATER):
         return mode
-    if mode in LATER:
-        raise ValueError(f"--proxy-mode: {mode} is not there yet (use nftables)")
     raise ValueError(f"--proxy-mode: {mode!r} is no mode (use one of auto, {', '.join(MODES)})")
 
 
