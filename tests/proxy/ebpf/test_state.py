@@ -46,7 +46,7 @@ def assert_whole(bpf: FakeBpf) -> None:
         assert key + bytes(4) in bpf.maps[ENDPOINTS]
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(st.lists(st.tuples(changes, st.booleans()), max_size=8))
 def test_any_changes_and_restarts_lead_where_a_fresh_start_leads(sequence: list) -> None:
     bpf, state, plan = FakeBpf(), MapState(), {}

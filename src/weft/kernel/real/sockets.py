@@ -1,5 +1,6 @@
 """sock_diag(7): lists connected sockets and destroys them. Source: linux/inet_diag.h, linux/sock_diag.h."""
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -8,6 +9,7 @@ import struct
 from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 
+from weft.kernel.errors import KernelError
 from weft.kernel.real import netns
 from weft.kernel.real.netlink.message import error, message, messages
 from weft.kernel.sockets import Peer
@@ -31,10 +33,8 @@ class RealSockets:
     def connected(self, protocol: int, ends: Collection[tuple[bytes, int]]) -> list[Peer]:
         wanted, found = set(ends), []
         for path in self._namespaces():
-            try:
+            with _may_be_gone():
                 found += netns.run_in(path, _connected, protocol, wanted, path)
-            except FileNotFoundError:
-                continue  # its last process has just ended
         return found
 
     def destroy(self, peers: Collection[Peer]) -> None:
@@ -42,13 +42,21 @@ class RealSockets:
         for one in peers:
             by_namespace.setdefault(one.handle[49:].decode(), []).append(one)
         for path, held in by_namespace.items():
-            try:
+            with _may_be_gone():
                 netns.run_in(path, _destroy, held)
-            except FileNotFoundError:
-                continue
 
     def close(self) -> None:
         pass
+
+
+@contextlib.contextmanager
+def _may_be_gone() -> Iterator[None]:
+    """The last process of a namespace may have just ended."""
+    try:
+        yield
+    except KernelError as error:
+        if error.errno not in (errno.ENOENT, errno.ESRCH):
+            raise
 
 
 def can_destroy() -> bool:

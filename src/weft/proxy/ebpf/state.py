@@ -76,7 +76,7 @@ class MapState:
                 continue
             if not held:
                 self._ports.pop(local, None)
-            made[local] = next(iter(held.values()), None), True
+            made[local] = held[min(held)] if held else None, True
         return made
 
 
