@@ -1,5 +1,6 @@
 """A lab comes, goes and leaves nothing, whatever was killed before; what it has survives being switched off."""
 
+import json
 import os
 import signal
 import subprocess
@@ -30,10 +31,15 @@ def _machine() -> dict[str, set[str]]:
             continue
         if f"weft/{NAME}" in words:
             processes.add(f"{path.name} {words[:80]}")
+    others = {
+        f"weft{json.loads(path.read_text())['subnet']}"
+        for path in Path("/var/lib/weft").glob("*/lab.json")
+        if path.parent.name != NAME
+    }
     directories = (Path("/var/lib/weft"), Path("/run/weft"), Path("/var/log/weft"))
     return {
         "namespaces": {path.name for path in Path("/run/netns").glob(f"weft-{NAME}-*")},
-        "links": {line.split()[0].split("@")[0] for line in lines("ip", "-br", "link")},
+        "links": {line.split()[0].split("@")[0] for line in lines("ip", "-br", "link")} - others,
         "rules": lines("nft", "list", "ruleset"),
         "mounts": {line for line in Path("/proc/self/mounts").read_text().splitlines() if NAME in line},
         "cgroups": {str(path) for path in Path("/sys/fs/cgroup").glob(f"**/weft/{NAME}")},
