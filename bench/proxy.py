@@ -71,7 +71,7 @@ def a_slice(number: int, count: int, each: int, version: int = 1) -> dict[str, A
             {
                 "addresses": [address("10.244.0.0", number * each + one)], "nodeName": f"node{one}",
                 "conditions": {"ready": True, "serving": True, "terminating": False},
-                "targetRef": {"kind": "Pod", "namespace": "default", "name": f"s{number}-{one}", "uid": f"{number}{one}"},
+                "targetRef": {"kind": "Pod", "namespace": "default", "name": f"s{number}-{one}", "uid": f"{number}"},
             }
             for one in range(count)
         ],

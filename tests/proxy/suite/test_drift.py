@@ -7,6 +7,7 @@ import subprocess
 import pytest
 from tests.proxy.suite.test_cluster_ip import VIP, web
 from tests.proxy.suite.world import World
+
 from weft.proxy.nftables.mode import NftablesMode
 
 pytestmark = pytest.mark.root
