@@ -3,14 +3,17 @@
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from weft.kernel.fake.ipvs import FakeIpvs
 from weft.kernel.ipvs import Ipvs, IpvsError
 from weft.kernel.real import netns
 from weft.kernel.real.ipvs import RealIpvs, wire
+from weft.kernel.real.netlink import NetlinkNetwork
+from weft.kernel.state.change import Replace
 from weft.kernel.state.ipvs import NewServer, NewTarget, Server, Target, Virtual, diff
+from weft.kernel.state.link import Link
 
 ports, weights = st.integers(1, 65535), st.integers(0, 65535)
 
@@ -47,6 +50,7 @@ def test_what_cannot_be_read_is_a_value_error(body: bytes) -> None:
         pass
 
 
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(states, states)
 def test_differences_lead_from_any_state_to_any_other(
     before: dict[Virtual, Server], after: dict[Virtual, Server]
@@ -65,10 +69,17 @@ def test_a_target_of_another_family_is_refused() -> None:
         server.validate(at)
 
 
+def _opened() -> Ipvs:
+    """Where no link was ever up there is no table of local addresses, and the kernel takes no target."""
+    with NetlinkNetwork() as network:
+        assert network.apply([Replace(Link("lo"))]) == ()
+    return RealIpvs()
+
+
 @pytest.fixture
 def real() -> Iterator[Ipvs]:
     try:
-        door = netns.run_in_new(RealIpvs)
+        door = netns.run_in_new(_opened)
     except IpvsError as error:
         assert str(error) == "this kernel has no IPVS: load module ip_vs, or use --proxy-mode nftables"
         pytest.skip(str(error))
