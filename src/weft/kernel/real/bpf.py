@@ -30,6 +30,9 @@ _HOOKS: dict[Hook, int] = {
 }  # fmt: skip
 _BATCH = 4096
 _LOG_SIZE = 1 << 16
+_LINK, _MAP = "weft_link_", "weft_map_"
+"""How the names of pins begin: others may have theirs beside them."""
+_SOURCE = "weft"
 _BPF_FS_MAGIC = 0xCAFE4A11
 _CGROUP2_MAGIC = 0x63677270
 _MNT_DETACH = 2
@@ -99,7 +102,7 @@ class RealBpf:
         for one in maps:
             if one.name in self._fds:
                 os.close(self._fds.pop(one.name))
-            pin = self._directory / one.name
+            pin = self._directory / f"{_MAP}{one.name}"
             with _doing(f"open map {one.name}"):
                 fd = _open_pin(pin)
                 if fd >= 0 and not _fits(fd, one):
@@ -193,7 +196,7 @@ class RealBpf:
                 os.close(program)
 
     def _link(self, hook: Hook, program: int) -> None:
-        pin = self._directory / f"link_{hook}"
+        pin = self._directory / f"{_LINK}{hook}"
         link = _open_pin(pin)
         if link >= 0:
             try:
@@ -214,7 +217,7 @@ class RealBpf:
             os.close(link)
 
     def attached(self) -> frozenset[Hook]:
-        return frozenset(hook for hook in _HOOKS if (self._directory / f"link_{hook}").exists())
+        return frozenset(hook for hook in _HOOKS if (self._directory / f"{_LINK}{hook}").exists())
 
     def clear(self) -> None:
         for fd in self._fds.values():
@@ -224,17 +227,25 @@ class RealBpf:
 
 
 def clear(directory: Path) -> None:
-    """Detaches and forgets all that is pinned there, whoever did it; a file system mounted there goes too."""
+    """Detaches and forgets what such doors pinned there; the file system goes too if it was mounted by them."""
+    if _file_system(directory) != _BPF_FS_MAGIC:
+        return
     # Links first: a program must not run on maps that are no longer cared for.
-    for pattern in ("link_*", "*"):
+    for pattern in (f"{_LINK}*", f"{_MAP}*"):
         for pin in directory.glob(pattern):
-            # A BPF file system has files of the kernel's own, which nobody can remove.
-            with contextlib.suppress(PermissionError):
-                pin.unlink()
-    if os.path.ismount(directory):
+            pin.unlink()
+    if _mounted_by_us(directory):
         _libc().umount2(os.fsencode(directory), _MNT_DETACH)
     with contextlib.suppress(OSError):
         directory.rmdir()
+
+
+def _mounted_by_us(directory: Path) -> bool:
+    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+        where, _, what = line.partition(" - ")
+        if where.split()[4] == str(directory) and what.split()[:2] == ["bpf", _SOURCE]:
+            return True
+    return False
 
 
 def require(maps: Iterable[Map], programs: Iterable[Program]) -> None:
@@ -322,7 +333,7 @@ def _require_bpf_fs(directory: Path) -> None:
         raise BpfError(error.errno or 0, f"cannot make {directory}: {error.strerror}") from None
     if _file_system(directory) == _BPF_FS_MAGIC:
         return
-    if _libc().mount(b"weft", os.fsencode(directory), b"bpf", 0, b"mode=0700") != 0:
+    if _libc().mount(_SOURCE.encode(), os.fsencode(directory), b"bpf", 0, b"mode=0700") != 0:
         code = ctypes.get_errno()
         raise BpfError(code, f"cannot mount a BPF file system at {directory}: {os.strerror(code)}")
 

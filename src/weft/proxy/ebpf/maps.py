@@ -22,11 +22,11 @@ STICKY, LOOPBACK = 1, 2
 FLOW_SECONDS = 180
 """How long an unconnected UDP socket keeps its endpoint without sending: as conntrack's stream timeout."""
 NUMBERS = {"tcp": 6, "udp": 17}
-SERVICES = Map("weft_services", PLACE, 12, 1 << 16)
-ENDPOINTS = Map("weft_endpoints", PLACE + 4, PLACE, 1 << 18)
-MEMBERS = Map("weft_members", 2 * PLACE, 4, 1 << 18)
-CLIENTS = Map("weft_clients", 32, 32, 1 << 15, "lru_hash")
-ORIGINS = Map("weft_origins", 32, PLACE, 1 << 15, "lru_hash")
+SERVICES = Map("services", PLACE, 12, 1 << 16)
+ENDPOINTS = Map("endpoints", PLACE + 4, PLACE, 1 << 18)
+MEMBERS = Map("members", 2 * PLACE, 4, 1 << 18)
+CLIENTS = Map("clients", 32, 32, 1 << 15, "lru_hash")
+ORIGINS = Map("origins", 32, PLACE, 1 << 15, "lru_hash")
 ALL = (SERVICES, ENDPOINTS, MEMBERS, CLIENTS, ORIGINS)
 PROGRAMMED = (SERVICES, ENDPOINTS, MEMBERS)
 _MAPPED = bytes(10) + b"\xff\xff"
