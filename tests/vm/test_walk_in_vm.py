@@ -1,6 +1,7 @@
 """Debian's kernel with modules and cgroup version 2: it boots, has what it should have, and a lab lives on it."""
 
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -66,21 +67,25 @@ def test_what_speaks_to_the_kernel_passes_its_tests_there() -> None:
 @pytest.fixture(scope="module")
 def walked() -> Iterator[dict[str, dict[str, Any]]]:
     """What the steps of the walk reported."""
-    _build_system_images()
-    with tempfile.TemporaryDirectory(prefix="weft-vm-") as share:
-        done = run(sys.executable, "-m", "tests.vm.walk", "/run/share/report.json", share=Path(share), timeout=WALK)
+    with tempfile.TemporaryDirectory(prefix="weft-vm-") as name:
+        share = Path(name)
+        _build_system_images(share / "images")
+        done = run(sys.executable, "-m", "tests.vm.walk", "/run/share", share=share, timeout=WALK)
         print(done.stdout + done.stderr)
-        report = Path(share) / "report.json"
+        report = share / "report.json"
         yield json.loads(report.read_text()) if report.exists() else {}
 
 
-def _build_system_images() -> None:
-    """Into the cache that `weft up` looks into: what takes seconds here takes minutes there."""
+def _build_system_images(copy: Path) -> None:
+    """The cache that `weft up` looks into: what takes seconds here takes minutes there.
+
+    As a copy, since the cache of this machine may change while the other one runs.
+    """
     known = system.image_definitions()
-    IMAGE_CACHE.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=IMAGE_CACHE.parent) as scratch:
+    with tempfile.TemporaryDirectory() as scratch:
         for name in ("pause", "weft"):
             system.build_into(ImageStore(Path(scratch)), name, known[name], print)
+    shutil.copytree(IMAGE_CACHE, copy)
 
 
 @pytest.mark.parametrize("step", [step.__name__ for step in walk.STEPS])

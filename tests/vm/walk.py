@@ -1,9 +1,11 @@
-"""A short walk on a machine with cgroup version 2 and kernel modules. Runs inside: `python -m tests.vm.walk REPORT`.
+"""A short walk on a machine with cgroup version 2 and kernel modules. Runs inside: `python -m tests.vm.walk DIRECTORY`.
 
-Each step is recorded in REPORT as soon as it is done, so that a walk that hangs tells where.
+DIRECTORY/images holds what the image cache has at first. Each step is recorded in DIRECTORY/report.json as soon as it is
+done, so that a walk that hangs tells where.
 """
 
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -13,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.e2e.lab import Lab, call, until
+
+from weft.lab.layout import IMAGE_CACHE
 
 CGROUPS = Path("/sys/fs/cgroup")
 PATIENCE = 600.0  # an emulated machine is 10 to 40 times slower, on cores that others use too
@@ -192,7 +196,10 @@ def _left() -> list[str]:
     return groups + files + mounts + links + running + call("nft", "list", "ruleset").out.splitlines()
 
 
-def main(report: Path) -> int:
+def main(directory: Path) -> int:
+    IMAGE_CACHE.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "images", str(IMAGE_CACHE)], check=True)
+    shutil.copytree(directory / "images", IMAGE_CACHE, dirs_exist_ok=True)
     done: dict[str, dict[str, Any]] = {}
     for step in STEPS:
         started, failure, detail = time.monotonic(), "", ""
@@ -204,7 +211,7 @@ def main(report: Path) -> int:
         seconds = round(time.monotonic() - started, 1)
         print(f"{'failed' if failure else 'done':<7} {step.__name__} {seconds} s\n{failure or detail}", flush=True)
         done[step.__name__] = {"seconds": seconds, "detail": detail, "failure": failure}
-        report.write_text(json.dumps(done, indent=1))
+        (directory / "report.json").write_text(json.dumps(done, indent=1))
         if failure and step in (machine_has_modules_and_cgroup_v2, up):
             break
     return 0
