@@ -1,7 +1,7 @@
 """A short walk on a machine with cgroup version 2 and kernel modules. Runs inside: `python -m tests.vm.walk DIRECTORY`.
 
-DIRECTORY/images holds what the image cache has at first. Each step is recorded in DIRECTORY/report.json as soon as it is
-done, so that a walk that hangs tells where.
+DIRECTORY/images holds what the image cache has at first. Each step is recorded in DIRECTORY/report.json as soon as it
+is done, so that a walk that hangs tells where.
 """
 
 import json
@@ -186,6 +186,7 @@ def _left() -> list[str]:
     groups = [str(path) for path in CGROUPS.glob("**/weft*") if path.is_dir()]
     files = [str(p) for d in ("/var/lib/weft", "/run/weft", "/var/log/weft", "/run/netns") for p in Path(d).glob("*")]
     mounts = [line for line in Path("/proc/mounts").read_text().splitlines() if "/weft/" in line or "netns" in line]
+    mounts = [line for line in mounts if line.split()[1] != str(IMAGE_CACHE)]
     links = [line for line in call("ip", "-br", "link").out.splitlines() if not line.startswith("lo ")]
     processes = [line.split() for line in call("ps", "axo", "stat,comm").out.splitlines()]
     running = [
