@@ -3,34 +3,56 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from weft.lab.supervisor import Child, Supervisor, execute
+SCRIPT = """
+import signal, sys
+from pathlib import Path
+kind, here = sys.argv[1], Path(sys.argv[2])
+
+def sleep():
+    signal.pause()
+    return 0
+
+def stubborn():
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    return ready()
+
+def ready():
+    (here / "ready").touch()
+    while True:
+        signal.pause()
+
+main = {
+    "sleep": sleep, "stubborn": stubborn, "ready": ready,
+    "false": execute(["/bin/false"], {}), "echo": execute(["/bin/echo", "hello"], {}),
+    "ls": execute(["/bin/ls", "-l", "/proc/self/fd"], {}),
+}[kind]
+sys.exit(Supervisor([Child("one", main, here / "deep" / "one.log", grace=0.2)], here / "status.json").run())
+"""
 
 
 @contextmanager
-def supervised(tmp_path: Path, *children: Child) -> Iterator[int]:
-    status = tmp_path / "status.json"
-    pid = os.fork()
-    if pid == 0:
-        try:
-            os._exit(Supervisor(children, status).run())
-        finally:
-            os._exit(70)
+def supervised(tmp_path: Path, kind: str, **options: Any) -> Iterator[int]:
+    """A supervisor of one child, in a process of its own: a test's process has threads, which do not survive forks."""
+    process = subprocess.Popen([sys.executable, "-c", SCRIPT, kind, str(tmp_path)], **options)
     try:
-        _until(status.exists)
-        yield pid
+        _until((tmp_path / "status.json").exists)
+        yield process.pid
     finally:
+        process.kill()
+        process.wait()
         for state in _children(tmp_path).values():
             if state["pid"]:
                 _kill(state["pid"])
-        _kill(pid)
-        os.waitpid(pid, 0)
 
 
 def _kill(pid: int) -> None:
@@ -52,13 +74,8 @@ def _until(check: Callable[[], bool]) -> None:
         time.sleep(0.005)
 
 
-def _sleep() -> int:
-    signal.pause()
-    return 0
-
-
 def test_a_killed_child_is_back_with_another_pid(tmp_path: Path) -> None:
-    with supervised(tmp_path, Child("one", _sleep, tmp_path / "one.log")):
+    with supervised(tmp_path, "sleep"):
         first = _children(tmp_path)["one"]["pid"]
         os.kill(first, signal.SIGKILL)
         _until(lambda: _children(tmp_path)["one"]["pid"] not in (0, first))
@@ -68,28 +85,21 @@ def test_a_killed_child_is_back_with_another_pid(tmp_path: Path) -> None:
 
 
 def test_a_child_that_keeps_failing_is_started_more_and_more_slowly(tmp_path: Path) -> None:
-    with supervised(tmp_path, Child("bad", execute(["/bin/false"], {}), tmp_path / "bad.log")):
-        _until(lambda: _children(tmp_path)["bad"]["restarts"] >= 3)
+    with supervised(tmp_path, "false"):
+        _until(lambda: _children(tmp_path)["one"]["restarts"] >= 3)
         time.sleep(0.5)
-        assert _children(tmp_path)["bad"]["restarts"] < 6
+        assert _children(tmp_path)["one"]["restarts"] < 6
 
 
 def test_output_goes_to_the_log(tmp_path: Path) -> None:
-    log = tmp_path / "deep" / "echo.log"
-    with supervised(tmp_path, Child("echo", execute(["/bin/echo", "hello"], {}), log)):
+    log = tmp_path / "deep" / "one.log"
+    with supervised(tmp_path, "echo"):
         _until(lambda: log.exists() and "hello\n" in log.read_text())
 
 
-@pytest.mark.parametrize("stubborn", [False, True])
-def test_sigterm_ends_all_children_stubborn_ones_too(tmp_path: Path, stubborn: bool) -> None:
-    def child() -> int:
-        if stubborn:
-            signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        (tmp_path / "ready").touch()
-        while True:
-            signal.pause()
-
-    with supervised(tmp_path, Child("one", child, tmp_path / "one.log", grace=0.2)) as pid:
+@pytest.mark.parametrize("kind", ["ready", "stubborn"])
+def test_sigterm_ends_all_children_stubborn_ones_too(tmp_path: Path, kind: str) -> None:
+    with supervised(tmp_path, kind) as pid:
         _until((tmp_path / "ready").exists)
         inner = _children(tmp_path)["one"]["pid"]
         os.kill(pid, signal.SIGTERM)
@@ -98,10 +108,9 @@ def test_sigterm_ends_all_children_stubborn_ones_too(tmp_path: Path, stubborn: b
 
 def test_descriptors_of_the_parent_do_not_leak(tmp_path: Path) -> None:
     secret = os.open(tmp_path / "secret", os.O_CREAT | os.O_RDWR)
-    os.set_inheritable(secret, True)
-    log = tmp_path / "ls.log"
+    log = tmp_path / "deep" / "one.log"
     try:
-        with supervised(tmp_path, Child("ls", execute(["/bin/ls", "-l", "/proc/self/fd"], {}), log)):
+        with supervised(tmp_path, "ls", pass_fds=(secret,)):
             _until(lambda: log.exists() and "total" in log.read_text() and "2 ->" in log.read_text())
             assert "secret" not in log.read_text()
     finally:
