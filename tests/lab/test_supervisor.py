@@ -16,6 +16,8 @@ import pytest
 SCRIPT = """
 import signal, sys
 from pathlib import Path
+from weft.lab.supervisor import Child, Supervisor, execute
+
 kind, here = sys.argv[1], Path(sys.argv[2])
 
 def sleep():
