@@ -26,10 +26,11 @@ def _machine() -> dict[str, set[str]]:
     processes = set()
     for path in Path("/proc").glob("[0-9]*"):
         try:
-            words = (path / "cmdline").read_text() + (path / "cgroup").read_text()
+            command, cgroup = (path / "cmdline").read_text(), (path / "cgroup").read_text()
         except OSError:
             continue
-        if f"weft/{NAME}" in words:
+        words = command + cgroup
+        if command and f"weft/{NAME}" in words:  # without a command line it has ended, and waits for its reaper
             processes.add(f"{path.name} {words[:80]}")
     others = {
         f"weft{json.loads(path.read_text())['subnet']}"

@@ -25,9 +25,11 @@ async def test_a_restart_breaks_no_connection_and_fails_no_call(world: World) ->
     for _ in range(5):
         await world.restart()
         await asyncio.sleep(0.02)
+    async with asyncio.timeout(30):  # a slow machine takes its time; none of the calls may fail
+        while calls <= 10:
+            await asyncio.sleep(0.01)
     stop.set()
     await asyncio.gather(*tasks)
-    assert calls > 10
     for connection in opened:
         assert (await connection.ask())[0] in "abd"
         connection.close()
