@@ -47,7 +47,7 @@ def test_others_are_noticed_and_we_are_not(space: str, command: str) -> None:
     with contextlib.closing(RealNft(space)) as door:
         door.apply(Transaction().add(TABLE, NUMBERS, Chain(TABLE, "c"), OTHER, Chain(OTHER, "c")))
         door.run("add rule ip weft-ours c accept")
-        with contextlib.closing(door.watch("weft-ours", space)) as watch:
+        with contextlib.closing(door.watch("weft-ours")) as watch:
             noticed(space, command, door, watch)
 
 
