@@ -9,7 +9,7 @@ EXAMPLES = """examples:
   weft completion fish > ~/.config/fish/completions/weft.fish
 """
 _FLAGS = {
-    "up": "--name --nodes --pod-cidr --service-cidr --dual-stack --proxy-mode --demo --quiet",
+    "up": "--name --nodes --pod-cidr --service-cidr --dual-stack --proxy-mode --demo --timeout --quiet",
     "down": "--name --all",
     "stop": "--name",
     "status": "--name --output",
