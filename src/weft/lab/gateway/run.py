@@ -6,19 +6,15 @@ It serves the image mirror (5000), an HTTP CONNECT proxy (3128) and a DNS relay 
 import argparse
 import asyncio
 import socket
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TypeVar
 
 from aiohttp import web
 
-from weft.lab import namespaces
+from weft.kernel.real import netns
 from weft.lab.gateway.names import NameRelay
 from weft.lab.gateway.registry import Registry
 from weft.lab.gateway.tunnel import serve_tunnel
 
-T = TypeVar("T")
 REGISTRY_PORT, TUNNEL_PORT, NAMES_PORT = 5000, 3128, 53
 
 
@@ -30,8 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 async def run(args: argparse.Namespace) -> int:
-    sockets = _in_namespace(args.netns, lambda: _listen(args.address))
-    registry, tunnel, names, names_stream = sockets
+    registry, tunnel, names, names_stream = netns.run_in(str(args.netns), _listen, args.address)
     app = web.Application()
     app.add_routes(Registry(args.images).routes())
     runner = web.AppRunner(app, access_log=None)
@@ -47,17 +42,6 @@ async def run(args: argparse.Namespace) -> int:
     finally:
         await runner.cleanup()
     return 0
-
-
-def _in_namespace(netns: Path, make: Callable[[], T]) -> T:
-    """Calls `make` in a thread that has joined `netns`; its sockets stay there, the thread goes."""
-
-    def work() -> T:
-        namespaces.enter(netns, namespaces.NEWNET)
-        return make()
-
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        return pool.submit(work).result()
 
 
 def _listen(address: str) -> tuple[socket.socket, socket.socket, socket.socket, socket.socket]:
