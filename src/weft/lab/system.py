@@ -4,6 +4,7 @@ import contextlib
 import functools
 import hashlib
 import shutil
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from weft.lab.images.definitions import definitions
 from weft.lab.images.reference import parse
 from weft.lab.images.store import ImageStore
 from weft.lab.layout import IMAGE_CACHE
+
+_WEEK = 7 * 24 * 3600
 
 
 @functools.cache
@@ -56,14 +59,16 @@ def build_into(
 
 @functools.cache
 def _cache() -> Path:
-    """A directory for this version of the definitions; those of others are removed."""
+    """A directory for this version of the definitions. Those of other versions go when nothing was built in them for a
+    week: another checkout may be using its own right now.
+    """
     stamp = hashlib.sha256()
     for path in sorted((Path(__file__).parent / "images").iterdir()):
         if path.is_file():
             stamp.update(path.read_bytes())
     own = IMAGE_CACHE / stamp.hexdigest()[:12]
     for other in IMAGE_CACHE.glob("*"):
-        if other != own:
+        if other != own and other.stat().st_mtime < time.time() - _WEEK:
             shutil.rmtree(other, ignore_errors=True)
     return own
 
