@@ -62,6 +62,8 @@ class World:
             netns.create(self.ns(name))
             # Nobody else is there: waiting for duplicates of link-local addresses would only delay the first packets.
             self._sysctl(name, ipv6__conf__default__accept_dad="0", ipv6__conf__all__accept_dad="0")
+            # A new namespace takes this from the host, and only nodes are routers here.
+            self._sysctl(name, ipv4__ip_forward="0", ipv6__conf__all__forwarding="0")
         self._ip("net", "link add wbr0 type bridge", "link set wbr0 up")
         self._join("outside", [f"{OUTSIDE[4]}/24", f"{OUTSIDE[6]}/64"])
         for node in NODES:
