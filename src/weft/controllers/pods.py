@@ -26,10 +26,6 @@ def is_finished(pod: Object) -> bool:
     return phase(pod) in ("Succeeded", "Failed")
 
 
-def is_terminating(pod: Object) -> bool:
-    return bool(pod["metadata"].get("deletionTimestamp")) and not is_finished(pod)
-
-
 def is_active(pod: Object) -> bool:
     return not is_finished(pod) and not pod["metadata"].get("deletionTimestamp")
 

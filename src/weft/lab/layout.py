@@ -63,9 +63,6 @@ class Layout:
     def node_run(self, node: str) -> Path:
         return self.run / node
 
-    def containerd_socket(self, node: str) -> Path:
-        return self.run / node / "containerd.sock"
-
     @property
     def underlay_netns(self) -> str:
         return f"weft-{self.name}-net"

@@ -102,13 +102,6 @@ def without_reason(message: str) -> ApiError:
     return from_status(500, "", message)
 
 
-def too_many_requests(message: str, retry_after: int, causes: Sequence[dict[str, str]] = ()) -> ApiError:
-    details: dict[str, Any] = {"retryAfterSeconds": retry_after} if retry_after else {}
-    if causes:
-        details["causes"] = list(causes)
-    return from_status(429, "TooManyRequests", message, details)
-
-
 def timeout(message: str, retry_after: int) -> ApiError:
     return from_status(504, "Timeout", message, {"retryAfterSeconds": retry_after})
 

@@ -8,11 +8,6 @@ def format_time(seconds: float) -> str:
     return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def format_micro_time(seconds: float) -> str:
-    """`2006-01-02T15:04:05.000000Z`"""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
 def parse_time(text: str | None) -> float:
     """Unix seconds; 0 where there is no time or it cannot be read."""
     if not text:

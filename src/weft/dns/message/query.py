@@ -47,10 +47,6 @@ class Query(msgspec.Struct, frozen=True):
     """Bytes of the query's message."""
 
     @property
-    def recursion_desired(self) -> bool:
-        return bool(self.flags & 0x0100)
-
-    @property
     def checking_disabled(self) -> bool:
         return bool(self.flags & 0x0010)
 

@@ -187,10 +187,6 @@ class Runtime:
         request = {"image": {"image": reference}, "auth": auth or {}, "sandbox_config": sandbox_config}
         return str((await self._call("PullImage", request, timeout=_PULL_SECONDS, images=True)).image_ref)
 
-    async def update_pod_range(self, ranges: str) -> None:
-        """Tells the runtime the node's pod ranges, for a network configuration template of its own."""
-        await self._call("UpdateRuntimeConfig", {"runtime_config": {"network_config": {"pod_cidr": ranges}}})
-
     async def container_stats(self) -> Any:
         """The protocol's own ContainerStats, one each."""
         return (await self._call("ListContainerStats", {})).stats

@@ -6,18 +6,12 @@ from weft.apiserver.selectors.names import label_key_errors, subdomain_errors
 
 LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _LABEL = re.compile(LABEL)
-_LABEL_1035 = re.compile("[a-z]([-a-z0-9]*[a-z0-9])?")
 _WILDCARD = r"\*\.[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
 _CONFIG_KEY = re.compile(r"[-._a-zA-Z0-9]+")
 _HEADER = re.compile(r"[-A-Za-z0-9]+")
 _LABEL_TEXT = (
     "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with "
     f"an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '{LABEL}')"
-)
-_LABEL_1035_TEXT = (
-    "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, "
-    "and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is "
-    "'[a-z]([-a-z0-9]*[a-z0-9])?')"
 )
 _WILDCARD_TEXT = (
     "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, which must consist of "
@@ -47,11 +41,6 @@ def label(value: str) -> list[str]:
     if not _LABEL.fullmatch(value):
         errors.append("must not contain dots" if subdomain(value) == [] else _LABEL_TEXT)
     return errors
-
-
-def label_1035(value: str) -> list[str]:
-    errors = ["must be no more than 63 characters"] if len(value) > 63 else []
-    return errors if _LABEL_1035.fullmatch(value) else [*errors, _LABEL_1035_TEXT]
 
 
 def wildcard_subdomain(value: str) -> list[str]:
